@@ -1,0 +1,56 @@
+"""What can go wrong in the shop, in the shop's words. Blueprints give each its form."""
+
+
+class ShopError(Exception):
+    """Base of every error that a person is told about. `message` is safe to show."""
+
+    code = "error"
+
+    def __init__(self, message: str = ""):
+        super().__init__(message)
+        self.message = message
+
+
+class NotFound(ShopError):
+    """The thing does not exist, or is not this person's to see."""
+
+    code = "not_found"
+
+
+class NotAllowed(ShopError):
+    """The person may see it but not do this."""
+
+    code = "not_allowed"
+
+
+class Invalid(ShopError):
+    """Input that cannot be used. `fields` maps a field name to what to do about it."""
+
+    code = "invalid"
+
+    def __init__(self, fields: dict[str, str], message: str = ""):
+        super().__init__(message or "; ".join(fields.values()))
+        self.fields = fields
+
+
+class Stale(ShopError):
+    """Somebody else changed the same field first. `conflicts` maps a field to (base, theirs, yours)."""
+
+    code = "stale"
+
+    def __init__(self, conflicts: dict[str, tuple], message: str = "", merged: dict | None = None):
+        super().__init__(message)
+        self.conflicts = conflicts
+        self.merged = merged or {}
+
+
+class SlotFull(ShopError):
+    """The last place in the slot went to someone else."""
+
+    code = "slot_full"
+
+
+class IdempotencyMismatch(ShopError):
+    """The key was used before with another body."""
+
+    code = "idempotency_mismatch"
