@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 
 from sqlalchemy import DateTime, TypeDecorator
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 
 def utc_now() -> datetime:
@@ -30,3 +32,25 @@ class UtcDateTime(TypeDecorator):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class database_now(FunctionElement):  # noqa: N801 - reads as an SQL function
+    """The database's own clock, `seconds` from now: leases then do not depend on the clocks of processes."""
+
+    type = UtcDateTime()
+    inherit_cache = False
+
+    def __init__(self, seconds: float = 0):
+        self.seconds = float(seconds)
+        super().__init__()
+
+
+@compiles(database_now, "postgresql")
+def _postgresql_now(element, _compiler, **_):
+    return f"(clock_timestamp() + interval '{element.seconds} seconds')"
+
+
+@compiles(database_now, "sqlite")
+def _sqlite_now(element, _compiler, **_):
+    # `%f` gives milliseconds; stored datetimes have six digits, and texts are compared.
+    return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', '{element.seconds:+} seconds') || '000')"

@@ -1,0 +1,110 @@
+"""Settings from the environment, checked at start. A wrong one stops the start with a sentence that says what to set."""
+
+import secrets
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+
+class ConfigError(SystemExit):
+    """Stops the process with one sentence and no traceback."""
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_file=None, extra="ignore", case_sensitive=True)
+
+    SHOP_DATA: Path = Field(default=Path("instance"))
+    DATABASE_URL: str = ""
+    REDIS_URL: str = ""
+    SECRET_KEY: str = ""
+    BASE_URL: str = "http://127.0.0.1:8000"
+    HOST: str = "127.0.0.1"
+    PORT: int = Field(default=8000, ge=1, le=65535)
+    THREADS: int = Field(default=120, ge=4, le=2000)
+    RATE_LIMITS: Literal["on", "off"] = "on"
+    LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    LOG_FORMAT: Literal["json", "text"] = "json"
+    TRUSTED_PROXIES: int = Field(default=0, ge=0, le=5)
+    MAIL_FROM: str = "RevivaTech <repairs@revivatech.example>"
+
+    @field_validator("BASE_URL")
+    @classmethod
+    def _absolute(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("start it with http:// or https://, such as https://shop.example.com")
+        return value.rstrip("/")
+
+    @field_validator("REDIS_URL")
+    @classmethod
+    def _redis(cls, value: str) -> str:
+        if value and not value.startswith(("redis://", "rediss://")):
+            raise ValueError("start it with redis:// or rediss://, such as redis://127.0.0.1:6379/0")
+        return value
+
+    @model_validator(mode="after")
+    def _database(self):
+        self.SHOP_DATA = _data_folder(self.SHOP_DATA)
+        self.DATABASE_URL = _database_url(self.DATABASE_URL, self.SHOP_DATA)
+        if not self.SECRET_KEY:
+            if not self.is_sqlite:
+                raise ValueError("SECRET_KEY is missing: set it to 32 or more random characters")
+            self.SECRET_KEY = _kept_secret(self.SHOP_DATA)
+        if len(self.SECRET_KEY) < 32:
+            raise ValueError("SECRET_KEY is too short: set it to 32 or more random characters")
+        return self
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.DATABASE_URL.startswith("sqlite")
+
+    @property
+    def is_embedded(self) -> bool:
+        """True when jobs and live updates run inside the web process, without Redis."""
+        return not self.REDIS_URL
+
+
+def load_settings(**overrides) -> Settings:
+    """Settings from the environment and `overrides`; raises ConfigError with one sentence."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = first["loc"][0] if first["loc"] else ""
+        reason = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"Cannot start: {name + ': ' if name else ''}{reason}.") from None
+
+
+def _database_url(url: str, data: Path) -> str:
+    if not url:
+        return f"sqlite:///{data / 'shop.db'}"
+    for prefix in ("postgres://", "postgresql://"):
+        if url.startswith(prefix):
+            url = "postgresql+psycopg://" + url.removeprefix(prefix)
+    try:
+        backend = make_url(url).get_backend_name()
+    except ArgumentError:
+        backend = ""
+    if backend not in {"postgresql", "sqlite"}:
+        raise ValueError("DATABASE_URL must be a PostgreSQL or SQLite address, such as postgresql://user:password@host/shop")
+    return url
+
+
+def _data_folder(path: Path) -> Path:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"SHOP_DATA cannot be used ({error.strerror}): set it to a folder that can be written") from None
+    return path.resolve()
+
+
+def _kept_secret(data: Path) -> str:
+    """A random key made once per data folder, so that sign-ins survive a restart. A second call is harmless."""
+    path = data / "secret_key"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(48))
+    return path.read_text().strip()

@@ -1,0 +1,44 @@
+"""What a person sees when something goes wrong: never a stack trace."""
+
+import structlog
+from flask import Flask, g, render_template, request
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+
+from shop.extensions import db
+from shop.models.errors import Invalid, NotAllowed, NotFound, SlotFull, Stale
+
+log = structlog.get_logger(__name__)
+_STATUS = {NotFound: 404, NotAllowed: 403, Invalid: 422, Stale: 409, SlotFull: 409}
+_PAGES = {400, 403, 404, 405, 409, 413, 422, 429, 500, 503}
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(CSRFError, _http_error)
+    app.register_error_handler(Exception, _unexpected)
+    for kind, status in _STATUS.items():
+        app.register_error_handler(kind, lambda error, status=status: page(status, message=error.message))
+
+
+def page(status: int, *, message: str = "", headers=None):
+    """The page for a status, in plain words."""
+    name = status if status in _PAGES else (500 if status >= 500 else 400)
+    console = request.path.startswith("/admin")
+    body = render_template(
+        f"errors/{name}.html", message=message, console=console, request_id=g.get("request_id", "")
+    )
+    return body, status, headers or {}
+
+
+def _http_error(error: HTTPException):
+    if error.code is None or error.code < 400:
+        return error
+    headers = {name: value for name, value in error.get_headers() if name in {"Retry-After", "Allow"}}
+    return page(error.code, message=getattr(error, "reason", ""), headers=headers)
+
+
+def _unexpected(error: Exception):
+    db.session.rollback()
+    log.error("unexpected_error", exc_info=error)
+    return page(500)

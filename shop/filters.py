@@ -1,0 +1,67 @@
+"""How values are written for people. Formatting happens here, at the edge, and nowhere else."""
+
+from datetime import datetime, timedelta
+
+from flask import Flask
+from flask_babel import format_date, format_datetime, format_time, get_locale, gettext, to_user_timezone
+
+from shop.models.base import utc_now
+from shop.models.money import Money, format_money
+
+
+def money(amount: int | Money, currency: str = "GBP") -> str:
+    """Minor units and a currency, as the reader's language writes them."""
+    value = amount if isinstance(amount, Money) else Money(amount, currency)
+    return format_money(value, str(get_locale() or "en_GB"))
+
+
+def local_datetime(moment: datetime | None) -> str:
+    """Thu 26 Nov, 15:00 in the shop's zone."""
+    return format_datetime(moment, "EEE d MMM, HH:mm") if moment else ""
+
+
+def local_date(moment: datetime | None) -> str:
+    return format_date(to_user_timezone(moment), "EEE d MMM") if moment else ""
+
+
+def long_date(moment: datetime | None) -> str:
+    return format_date(to_user_timezone(moment), "EEEE d MMMM") if moment else ""
+
+
+def local_time(moment: datetime | None) -> str:
+    return format_time(moment, "HH:mm") if moment else ""
+
+
+def ago(moment: datetime | None) -> str:
+    """How long ago, in the shortest words: just now, 5 min, 3 h, 2 d."""
+    if moment is None:
+        return ""
+    return short_span(utc_now() - moment)
+
+
+def short_span(span: timedelta) -> str:
+    minutes = int(span.total_seconds() // 60)
+    if minutes < 1:
+        return gettext("just now")
+    if minutes < 60:
+        return gettext("%(n)d min", n=minutes)
+    if minutes < 48 * 60:
+        return gettext("%(n)d h", n=minutes // 60)
+    return gettext("%(n)d d", n=minutes // (24 * 60))
+
+
+def due_words(moment: datetime) -> str:
+    """Today 16:00, Wed 25, 12:00 or Overdue by a span: the fact that a queue row leads with."""
+    now = utc_now()
+    if moment < now:
+        return gettext("Overdue %(span)s", span=short_span(now - moment))
+    local, today = to_user_timezone(moment), to_user_timezone(now).date()
+    clock = format_time(moment, "HH:mm")
+    if local.date() == today:
+        return gettext("Today %(time)s", time=clock)
+    return f"{format_date(local, 'EEE d MMM')}, {clock}"
+
+
+def init_app(app: Flask) -> None:
+    for function in (money, local_datetime, local_date, long_date, local_time, ago, due_words):
+        app.jinja_env.filters[function.__name__] = function

@@ -1,0 +1,13 @@
+"""Every table, imported once so that migrations see them all."""
+
+from shop.models import (  # noqa: F401
+    booking,
+    catalogue,
+    customer,
+    event,
+    location,
+    outbox,
+    pricing,
+    repair,
+    staff,
+)

@@ -1,0 +1,73 @@
+"""How a repair arrives: slots, bookings, and the wizard's unfinished drafts."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from shop.extensions import db
+from shop.models.base import UtcDateTime, utc_now
+from shop.models.repair import Repair
+
+
+class Slot(db.Model):
+    """One stretch of the counter's or the rider's time. The database itself refuses the place too many."""
+
+    __tablename__ = "slots"
+    __table_args__ = (
+        UniqueConstraint("location_id", "service_type", "starts_at"),
+        CheckConstraint("taken >= 0 AND taken <= capacity", name="capacity"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    location_id: Mapped[int] = mapped_column(ForeignKey("locations.id"))
+    service_type: Mapped[str] = mapped_column(String(10))
+    starts_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    capacity: Mapped[int]
+    taken: Mapped[int] = mapped_column(default=0)
+
+
+class Booking(db.Model):
+    """How a repair arrived. A walk-in has none."""
+
+    __tablename__ = "bookings"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    repair_id: Mapped[int] = mapped_column(ForeignKey("repairs.id"), unique=True)
+    slot_id: Mapped[int | None] = mapped_column(ForeignKey("slots.id"))
+    source: Mapped[str] = mapped_column(String(10))
+    address: Mapped[str] = mapped_column(Text, default="")
+    postcode: Mapped[str] = mapped_column(String(10), default="")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    repair: Mapped[Repair] = relationship()
+    slot: Mapped[Slot | None] = relationship()
+
+
+class BookingDraft(db.Model):
+    """What a visitor has filled in so far, under an unguessable link that works on any device."""
+
+    __tablename__ = "booking_drafts"
+    __table_args__ = (Index("ix_booking_drafts_expires_at", "expires_at"),)
+
+    token: Mapped[str] = mapped_column(String(32), primary_key=True)
+    data: Mapped[str] = mapped_column(Text, default="{}")
+    locale: Mapped[str] = mapped_column(String(5), default="en")
+    repair_id: Mapped[int | None] = mapped_column(ForeignKey("repairs.id"))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    version: Mapped[int] = mapped_column(default=0)
+
+
+class IdempotencyKey(db.Model):
+    """The answer once given to a key, so that a repeated request is answered from memory."""
+
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (Index("ix_idempotency_keys_created_at", "created_at"),)
+
+    scope: Mapped[str] = mapped_column(String(40), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    request_hash: Mapped[str] = mapped_column(String(64))
+    answer: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)

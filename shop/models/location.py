@@ -1,0 +1,55 @@
+"""Branches of the shop: where, when open, in which money."""
+
+import json
+from datetime import date, time
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from shop.extensions import db
+from shop.models.hours import OpeningHours
+
+MON_TO_SAT = [[["09:00", "18:30"]]] * 6 + [[]]
+
+
+class Location(db.Model):
+    __tablename__ = "locations"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(80))
+    slug: Mapped[str] = mapped_column(String(40), unique=True)
+    zone: Mapped[str] = mapped_column(String(40), default="Europe/London")
+    country: Mapped[str] = mapped_column(String(2), default="GB")
+    currency: Mapped[str] = mapped_column(String(3), default="GBP")
+    address: Mapped[str] = mapped_column(Text, default="")
+    phone: Mapped[str] = mapped_column(String(32), default="")
+    pickup_postcodes: Mapped[str] = mapped_column(Text, default="")
+    week: Mapped[str] = mapped_column(Text, default=lambda: json.dumps(MON_TO_SAT))
+    closures: Mapped[list["Closure"]] = relationship(cascade="all, delete-orphan", lazy="selectin")
+
+    @cached_property
+    def hours(self) -> OpeningHours:
+        week = tuple(
+            tuple((time.fromisoformat(opens), time.fromisoformat(closes)) for opens, closes in periods)
+            for periods in json.loads(self.week)
+        )
+        return OpeningHours(ZoneInfo(self.zone), week, frozenset(closure.day for closure in self.closures))
+
+    def takes_postcode(self, postcode: str) -> bool:
+        """True if the outward code, such as E2 in `E2 7JP`, lies in the pick-up area."""
+        outward = postcode.strip().upper().split(" ")[0]
+        return outward in self.pickup_postcodes.split()
+
+
+class Closure(db.Model):
+    """A whole day on which a branch does not open."""
+
+    __tablename__ = "closures"
+    __table_args__ = (UniqueConstraint("location_id", "day"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    location_id: Mapped[int] = mapped_column(ForeignKey("locations.id"))
+    day: Mapped[date]
+    name: Mapped[str] = mapped_column(String(80))

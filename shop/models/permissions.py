@@ -1,0 +1,45 @@
+"""Who may do what: the one table. HTTP, htmx, API, sockets and services all ask `may`."""
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    OWNER = "owner"
+    MANAGER = "manager"
+    TECHNICIAN = "technician"
+    FRONT_DESK = "front_desk"
+    READ_ONLY = "read_only"
+
+
+_EVERYONE = frozenset(Role)
+_WORKERS = _EVERYONE - {Role.READ_ONLY}
+_LEADERS = frozenset({Role.OWNER, Role.MANAGER})
+
+PERMISSIONS: dict[str, frozenset[Role]] = {
+    "console.enter": _EVERYONE,
+    "repair.view": _EVERYONE,
+    "repair.move": _WORKERS,
+    "repair.assign": _WORKERS,
+    "repair.edit": _WORKERS,
+    "repair.note": _WORKERS,
+    "repair.cancel": frozenset({Role.OWNER, Role.MANAGER, Role.FRONT_DESK}),
+    "repair.diagnose": frozenset({Role.OWNER, Role.MANAGER, Role.TECHNICIAN}),
+    "customer.view": _WORKERS,
+    "catalogue.view": _EVERYONE,
+    "catalogue.edit": _LEADERS,
+    "pricing.view": _LEADERS,
+    "outbox.view": frozenset({Role.OWNER, Role.MANAGER, Role.FRONT_DESK}),
+    "outbox.resend": frozenset({Role.OWNER, Role.MANAGER, Role.FRONT_DESK}),
+    "audit.view": _LEADERS,
+    "health.view": _LEADERS,
+    "jobs.manage": _LEADERS,
+    "staff.view": _LEADERS,
+    "staff.manage": frozenset({Role.OWNER}),
+    "account.self": _EVERYONE,
+    "style.view": _EVERYONE,
+}
+
+
+def may(role: Role | str | None, permission: str) -> bool:
+    """True if the role holds the permission. An unknown permission is a programming error."""
+    return role in PERMISSIONS[permission]

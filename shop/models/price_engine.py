@@ -1,0 +1,393 @@
+"""The price of a repair order: rules and facts in, a price with its reasons out.
+
+Pure: no database and no clock, so the same rules and facts always give the same price. Rules run in
+order of position, first those of scope `item` on each repair, then those of scope `order` on the
+whole. Each item ends as one line, each order rule as one more, and the total is the sum of the lines.
+Labels are English msgids; `docs/pricing.md` is the description for people.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from datetime import UTC
+
+from shop.models.money import Money, TaxSplit, minor_digits, split_inclusive
+
+
+def N_(msgid: str) -> str:
+    """Marks a text for translation where it is written; it is translated where it is shown."""
+    return msgid
+
+
+class NoBasePrice(LookupError):
+    """The rule set has no base price for this repair on this tier."""
+
+
+@dataclass(frozen=True, slots=True)
+class Percent:
+    basis_points: int
+
+
+@dataclass(frozen=True, slots=True)
+class RepairFact:
+    slug: str
+    name: str
+    category: str
+    needs_part: bool = False
+    part_cost: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PriceFacts:
+    """All that a price may depend on.
+
+    `at` is aware and in the zone in which seasons count. `demand_bp` is open work over capacity in
+    basis points, None where unknown. `part_cost` of a repair is in minor units of the rule set.
+    """
+
+    device_category: str
+    device_tier: str
+    device_age_years: int | None
+    repairs: tuple[RepairFact, ...]
+    service_type: str
+    urgency: str
+    currency: str
+    at: datetime
+    demand_bp: int | None = None
+    customer_tier: str = "standard"
+    country: str = "GB"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    code: str
+    label: str
+    kind: str
+    scope: str
+    effect: Mapping
+    conditions: Mapping = field(default_factory=dict)
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    stacking_group: str = ""
+    stacking: str = "stack"
+
+    def __post_init__(self):
+        faults = rule_faults(self)
+        if faults:
+            raise ValueError(f"rule {self.code}: {'; '.join(faults)}")
+
+
+@dataclass(frozen=True, slots=True)
+class RuleBook:
+    """A rule set as a value, its rules in order of position."""
+
+    version: int
+    currency: str
+    rates: Mapping[str, int]
+    taxes: Mapping[str, int | None]
+    rules: tuple[Rule, ...]
+    hold_days: int = 14
+
+
+@dataclass(frozen=True, slots=True)
+class PriceLine:
+    label: str
+    amount: Money
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One step to the price. `subject` is the repair it changed, empty for the whole order."""
+
+    subject: str
+    label: str
+    effect: str
+    params: Mapping
+    amount: Money
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    total: Money
+    lines: tuple[PriceLine, ...]
+    explanation: tuple[Reason, ...]
+    tax: TaxSplit | None
+    valid_until: datetime
+    rule_set_version: int
+
+    @property
+    def currency(self) -> str:
+        return self.total.currency
+
+
+def price(book: RuleBook, facts: PriceFacts) -> Price:
+    """Raises NoBasePrice for a repair the rules do not know, KeyError for a currency without rate."""
+    active = [rule for rule in book.rules if _is_valid_at(rule, facts.at)]
+    lines, reasons = [], []
+    for repair in facts.repairs:
+        line, why = _price_item(_Context(book, facts, repair), active)
+        lines.append(line)
+        reasons += why
+    _price_order(_Context(book, facts, None), active, lines, reasons)
+    lines = [line for line in lines if line.amount or line.code.startswith("repair:")]
+    total = sum((line.amount for line in lines), Money(0, facts.currency))
+    return Price(
+        total=total,
+        lines=tuple(lines),
+        explanation=tuple(reasons),
+        tax=_tax(book, facts.country, total),
+        valid_until=_end_of_day(facts.at + timedelta(days=book.hold_days)),
+        rule_set_version=book.version,
+    )
+
+
+def _is_valid_at(rule: Rule, at: datetime) -> bool:
+    return (rule.valid_from is None or rule.valid_from <= at) and (
+        rule.valid_until is None or at < rule.valid_until
+    )
+
+
+def _tax(book: RuleBook, country: str, total: Money) -> TaxSplit | None:
+    rate = book.taxes.get(country)
+    return None if rate is None else split_inclusive(total, rate)
+
+
+def _end_of_day(moment: datetime) -> datetime:
+    return datetime.combine(moment.date(), time(23, 59, 59), moment.tzinfo).astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    book: RuleBook
+    facts: PriceFacts
+    repair: RepairFact | None
+
+    def money(self, amount: int) -> Money:
+        """An amount of the rule set in the currency of the price."""
+        base = Money(amount, self.book.currency)
+        if self.facts.currency == self.book.currency:
+            return base
+        return base.convert(
+            self.facts.currency, rate_millionths=self.book.rates[self.facts.currency]
+        )
+
+
+def _price_item(context: _Context, rules: list[Rule]) -> tuple[PriceLine, list[Reason]]:
+    repair, running, reasons = context.repair, Money(0, context.facts.currency), []
+    matching = [rule for rule in rules if rule.scope == "item" and _applies(rule, context)]
+    if not any(rule.kind == "base" for rule in matching):
+        raise NoBasePrice(repair.slug)
+    for rule, step in _steps(matching, context, lambda: running):
+        running += step.delta
+        reasons.append(_reason(rule, step, repair.name))
+    return PriceLine(repair.name, running, f"repair:{repair.slug}"), reasons
+
+
+def _price_order(
+    context: _Context, rules: list[Rule], lines: list[PriceLine], reasons: list[Reason]
+) -> None:
+    zero = Money(0, context.facts.currency)
+    matching = [rule for rule in rules if rule.scope == "order" and _applies(rule, context)]
+    for rule, step in _steps(
+        [rule for rule in matching if rule.kind != "round"],
+        context,
+        lambda: sum((line.amount for line in lines), zero),
+    ):
+        lines.append(PriceLine(rule.label, step.delta, rule.code))
+        reasons.append(_reason(rule, step, ""))
+    for rule in (rule for rule in matching if rule.kind == "round"):
+        _round_lines(rule, context, lines, reasons)
+
+
+def _round_lines(
+    rule: Rule, context: _Context, lines: list[PriceLine], reasons: list[Reason]
+) -> None:
+    """Each line is rounded by itself, so that rounding never needs a line of its own."""
+    for index, line in enumerate(lines):
+        step = _effect(rule, line.amount, context)
+        if step.delta:
+            lines[index] = PriceLine(line.label, line.amount + step.delta, line.code)
+            reasons.append(_reason(rule, step, line.label))
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    delta: Money
+    effect: str
+    params: Mapping
+
+
+def _reason(rule: Rule, step: _Step, subject: str) -> Reason:
+    return Reason(subject, rule.label, step.effect, step.params, step.delta, rule.code)
+
+
+def _steps(rules: list[Rule], context: _Context, running: Callable[[], Money]) -> Iterable:
+    """Yields the rules that take part, by stacking policy, with what each does to `running`."""
+    settled: set[str] = set()
+    for rule in rules:
+        if rule.stacking_group in settled:
+            continue
+        chosen, step = rule, _effect(rule, running(), context)
+        if rule.stacking != "stack":
+            settled.add(rule.stacking_group)
+        if rule.stacking == "best":
+            rivals = [other for other in rules if other.stacking_group == rule.stacking_group]
+            chosen, step = min(
+                ((other, _effect(other, running(), context)) for other in rivals),
+                key=lambda pair: pair[1].delta.amount,
+            )
+        if step.delta or chosen.kind == "base":
+            yield chosen, step
+
+
+def _effect(rule: Rule, running: Money, context: _Context) -> _Step:
+    step = _EFFECTS[rule.effect["op"]](rule.effect, running, context)
+    lowest = -running if running.amount > 0 else Money(0, running.currency)
+    if rule.kind not in ("base", "round") and step.delta < lowest:
+        return _Step(lowest, step.effect, step.params)
+    return step
+
+
+def _set(effect: Mapping, running: Money, context: _Context) -> _Step:
+    return _Step(
+        context.money(effect["amount"]) - running,
+        N_("Price list, tier %(tier)s"),
+        {"tier": context.facts.device_tier},
+    )
+
+
+def _add(effect: Mapping, running: Money, context: _Context) -> _Step:
+    return _Step(context.money(effect["amount"]), N_("Fixed amount"), {})
+
+
+def _percent(effect: Mapping, running: Money, context: _Context) -> _Step:
+    delta = running.percent(effect["bp"])
+    minimum = context.money(effect.get("at_least", 0))
+    if minimum and delta < minimum:
+        return _Step(minimum, N_("At least %(minimum)s"), {"minimum": minimum})
+    return _Step(
+        delta,
+        N_("%(percent)s of %(amount)s"),
+        {"percent": Percent(effect["bp"]), "amount": running},
+    )
+
+
+def _floor(effect: Mapping, running: Money, context: _Context) -> _Step:
+    bound = context.money(effect["amount"])
+    lift = bound - running if 0 < running.amount < bound.amount else Money(0, bound.currency)
+    return _Step(lift, N_("Raised to %(bound)s"), {"bound": bound})
+
+
+def _ceiling(effect: Mapping, running: Money, context: _Context) -> _Step:
+    bound = context.money(effect["amount"])
+    cut = bound - running if running > bound else Money(0, bound.currency)
+    return _Step(cut, N_("Lowered to %(bound)s"), {"bound": bound})
+
+
+def _cover_part(effect: Mapping, running: Money, context: _Context) -> _Step:
+    cost = context.money(context.repair.part_cost)
+    labour = context.money(effect["labour"])
+    needed = cost + cost.percent(effect["margin_bp"]) + labour
+    return _Step(
+        max(needed - running, Money(0, running.currency), key=lambda money: money.amount),
+        N_("Part at %(cost)s, margin %(margin)s, labour %(labour)s"),
+        {"cost": cost, "margin": Percent(effect["margin_bp"]), "labour": labour},
+    )
+
+
+def _round(effect: Mapping, running: Money, context: _Context) -> _Step:
+    currency = running.currency
+    step = effect.get("to", {}).get(currency, 10 ** minor_digits(currency))
+    return _Step(
+        running.round_to(step) - running, N_("To the nearest %(step)s"), {"step": Money(step, currency)}
+    )
+
+
+_EFFECTS = {
+    "set": _set,
+    "add": _add,
+    "percent": _percent,
+    "floor": _floor,
+    "ceiling": _ceiling,
+    "cover_part": _cover_part,
+    "round": _round,
+}
+_EFFECT_FIELDS = {
+    "set": {"amount"},
+    "add": {"amount"},
+    "percent": {"bp", "at_least"},
+    "floor": {"amount"},
+    "ceiling": {"amount"},
+    "cover_part": {"labour", "margin_bp"},
+    "round": {"to"},
+}
+
+
+def _applies(rule: Rule, context: _Context) -> bool:
+    return all(
+        _CONDITIONS[name](expected, context.facts, context.repair)
+        for name, expected in rule.conditions.items()
+    )
+
+
+_CONDITIONS: dict[str, Callable] = {
+    "device_category": lambda allowed, facts, repair: facts.device_category in allowed,
+    "tier": lambda allowed, facts, repair: facts.device_tier in allowed,
+    "service_type": lambda allowed, facts, repair: facts.service_type in allowed,
+    "urgency": lambda allowed, facts, repair: facts.urgency in allowed,
+    "customer_tier": lambda allowed, facts, repair: facts.customer_tier in allowed,
+    "country": lambda allowed, facts, repair: facts.country in allowed,
+    "currency": lambda allowed, facts, repair: facts.currency in allowed,
+    "months": lambda allowed, facts, repair: facts.at.month in allowed,
+    "age_min": lambda years, facts, repair: (
+        facts.device_age_years is not None and facts.device_age_years >= years
+    ),
+    "age_max": lambda years, facts, repair: (
+        facts.device_age_years is not None and facts.device_age_years <= years
+    ),
+    "demand_min": lambda ratio, facts, repair: (
+        facts.demand_bp is not None and facts.demand_bp >= ratio
+    ),
+    "demand_max": lambda ratio, facts, repair: (
+        facts.demand_bp is not None and facts.demand_bp <= ratio
+    ),
+    "together": lambda wanted, facts, repair: (
+        sum(each.slug in wanted["of"] for each in facts.repairs) >= wanted["min"]
+    ),
+    "repair_type": lambda allowed, facts, repair: repair is not None and repair.slug in allowed,
+    "repair_category": lambda allowed, facts, repair: (
+        repair is not None and repair.category in allowed
+    ),
+    "needs_part": lambda needed, facts, repair: repair is not None and repair.needs_part is needed,
+    "part_cost_known": lambda known, facts, repair: (
+        repair is not None and (repair.part_cost is not None) is known
+    ),
+}
+KINDS = ("base", "adjustment", "discount", "surcharge", "fee", "floor", "ceiling", "round")
+SCOPES = ("item", "order")
+STACKING = ("stack", "first", "best")
+
+
+def rule_faults(rule: Rule) -> list[str]:
+    """What is wrong with a rule, in words for whoever edits it; empty when it can be used."""
+    op = rule.effect.get("op")
+    faults = [f"unknown condition {name}" for name in rule.conditions if name not in _CONDITIONS]
+    if op not in _EFFECTS:
+        return [*faults, f"unknown effect {op}"]
+    faults += [f"{op} has no {name}" for name in rule.effect.keys() - _EFFECT_FIELDS[op] - {"op"}]
+    faults += [
+        f"unknown {name} {value}"
+        for name, value, known in (
+            ("kind", rule.kind, KINDS),
+            ("scope", rule.scope, SCOPES),
+            ("stacking", rule.stacking, STACKING),
+        )
+        if value not in known
+    ]
+    if rule.stacking != "stack" and not rule.stacking_group:
+        faults.append(f"stacking {rule.stacking} needs a group")
+    if op == "cover_part" and not rule.conditions.get("part_cost_known"):
+        faults.append("cover_part needs the condition part_cost_known")
+    return faults

@@ -1,0 +1,60 @@
+"""Live updates: the log sent to rooms. A message carries names and a position, never content.
+
+A browser that was away asks for everything after the last position it saw.
+"""
+
+import structlog
+from sqlalchemy import select
+
+from shop.extensions import db, socketio
+from shop.models.event import Event
+from shop.models.repair import Repair
+from shop.services.relay import Sealed, head
+
+log = structlog.get_logger(__name__)
+
+STAFF_ROOM = "staff"
+MOST_CHANGES = 500
+
+
+def announce(sealed: list[Sealed]) -> None:
+    """Tells the staff's browsers what changed. Never raises: a lost message is caught up by position."""
+    changes = _changes([(fact.position, fact.verb, fact.aggregate, fact.actor) for fact in sealed])
+    if not changes:
+        return
+    try:
+        socketio.emit("changes", {"changes": changes, "position": sealed[-1].position}, to=STAFF_ROOM)
+    except Exception:
+        log.warning("announce_failed", exc_info=True)
+
+
+def changes_since(position: int) -> dict:
+    """What happened to repairs after `position`; `complete` is False when it is too much to list."""
+    query = (
+        select(Event.position, Event.verb, Event.aggregate, Event.actor)
+        .where(Event.position > position)
+        .order_by(Event.position)
+        .limit(MOST_CHANGES + 1)
+    )
+    rows = db.session.execute(query).tuples().all()
+    if len(rows) > MOST_CHANGES:
+        return {"changes": [], "position": head()[0], "complete": False}
+    last = rows[-1][0] if rows else position
+    return {"changes": _changes(rows), "position": last, "complete": True}
+
+
+def _changes(rows) -> list[dict]:
+    ids = {_repair_id(aggregate) for _, _, aggregate, _ in rows} - {None}
+    if not ids:
+        return []
+    numbers = dict(db.session.execute(select(Repair.id, Repair.number).where(Repair.id.in_(ids))).tuples().all())
+    return [
+        {"position": position, "verb": verb, "number": numbers[_repair_id(aggregate)], "actor": actor}
+        for position, verb, aggregate, actor in rows
+        if _repair_id(aggregate) in numbers
+    ]
+
+
+def _repair_id(aggregate: str) -> int | None:
+    kind, _, key = aggregate.partition(":")
+    return int(key) if kind == "repair" else None

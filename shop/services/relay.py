@@ -1,0 +1,107 @@
+"""The relay: gives each committed event its place in the order, seals it, and owes it to its subscribers.
+
+It alone writes positions. One transaction at a time, under a lock in the database: a second relay waits,
+and if it did not, the unique position would refuse it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import bindparam, func, insert, select, text, update
+
+from shop.extensions import db
+from shop.models.base import database_now, utc_now
+from shop.models.event import GENESIS, Delivery, DeliveryState, Event, seal
+from shop.services.subscriptions import subscribers_of
+
+BATCH = 500
+_LOCK = 7_305_001
+_COLUMNS = (
+    Event.id, Event.verb, Event.aggregate, Event.version, Event.actor, Event.at, Event.body, Event.detail_hash,
+)
+_SEAL = (
+    update(Event)
+    .where(Event.id == bindparam("event_id"), Event.position.is_(None))
+    .values(position=bindparam("place"), previous_hash=bindparam("before"), hash=bindparam("own"))
+    .execution_options(synchronize_session=False)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    position: int
+    verb: str
+    aggregate: str
+    actor: str
+
+
+def relay_batch() -> list[Sealed]:
+    """Seals up to BATCH committed events and writes their deliveries; the caller commits.
+
+    Returns what was sealed, in order. A second call finds nothing to do and is harmless.
+    """
+    _take_lock()
+    events = db.session.execute(
+        select(*_COLUMNS).where(Event.position.is_(None)).order_by(Event.id).limit(BATCH)
+    ).all()
+    if not events:
+        return []
+    position, previous = head()
+    seals, deliveries, sealed = [], [], []
+    for fact in in_order(events):
+        position += 1
+        own = seal(fact, position=position, previous_hash=previous)
+        seals.append({"event_id": fact.id, "place": position, "before": previous, "own": own})
+        deliveries += _deliveries_of(fact)
+        sealed.append(Sealed(position, fact.verb, fact.aggregate, fact.actor))
+        previous = own
+    db.session.connection().execute(_SEAL, seals)
+    if deliveries:
+        moment = database_now()
+        db.session.connection().execute(insert(Delivery).values(due_at=moment, created_at=moment), deliveries)
+    return sealed
+
+
+def head() -> tuple[int, str]:
+    """Position and hash of the last sealed event."""
+    row = db.session.execute(
+        select(Event.position, Event.hash).where(Event.position.is_not(None)).order_by(Event.position.desc()).limit(1)
+    ).first()
+    return (row.position, row.hash) if row else (0, GENESIS)
+
+
+def lag_seconds() -> float:
+    """Age in seconds of the oldest event that waits for its place; 0 when none does."""
+    oldest = db.session.scalar(select(func.min(Event.at)).where(Event.position.is_(None)))
+    if oldest is None:
+        return 0.0
+    return max(0.0, (utc_now() - datetime.fromisoformat(oldest)).total_seconds())
+
+
+def in_order(events: list) -> list:
+    """By id, and by version within one aggregate: places of an aggregate stay, its events are put in order."""
+    versions: dict[str, list] = {}
+    for fact in events:
+        versions.setdefault(fact.aggregate, []).append(fact)
+    queues = {name: iter(sorted(facts, key=lambda f: f.version)) for name, facts in versions.items()}
+    return [next(queues[fact.aggregate]) for fact in events]
+
+
+def _take_lock() -> None:
+    # SQLite: the transaction itself began as the only writer.
+    if db.engine.dialect.name == "postgresql":
+        db.session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+
+
+def _deliveries_of(fact) -> list[dict]:
+    return [
+        {
+            "event_id": fact.id,
+            "subscriber": subscriber,
+            "ordering_key": fact.aggregate,
+            "state": DeliveryState.WAITING,
+            "attempt": 0,
+            "error": "",
+        }
+        for subscriber in subscribers_of(fact.verb)
+    ]

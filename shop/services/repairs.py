@@ -1,0 +1,228 @@
+"""What the shop does with a repair: move it, assign it, edit it, note on it."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import joinedload, selectinload
+
+from shop.extensions import db
+from shop.models.actor import Actor
+from shop.models.base import utc_now
+from shop.models.customer import digits, is_imei
+from shop.models.errors import Invalid, NotAllowed, NotFound, Stale
+from shop.models.event import Event
+from shop.models.repair import FIRST_NUMBER, Note, Repair
+from shop.models.staff import Staff
+from shop.models.workflow import State, Transition, find_transition, moves_from
+from shop.services.events import hold, record
+
+LONGEST_TEXT = 10_000
+LONGEST_SHORT_TEXT = 160
+
+# Field of the form -> (where it is kept, longest text). All can be edited by two people at once.
+EDITABLE: dict[str, tuple[str, int]] = {
+    "problem": ("repair", LONGEST_TEXT),
+    "diagnosis": ("repair", LONGEST_TEXT),
+    "place": ("repair", 40),
+    "device_label": ("device", LONGEST_SHORT_TEXT),
+    "serial": ("device", 40),
+    "imei": ("device", 16),
+}
+_COLUMN = {"device_label": "label"}
+_NEEDS = {"diagnosis": "repair.diagnose"}
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What one save did: fields written as typed, and fields that a colleague had changed meanwhile."""
+
+    saved: tuple[str, ...]
+    merged: tuple[str, ...]
+
+
+def get_repair(number: str) -> Repair:
+    """The repair with all that its page shows. Raises NotFound."""
+    query = select(Repair).where(Repair.number == number.upper()[:16]).options(
+        joinedload(Repair.customer), joinedload(Repair.device), joinedload(Repair.assignee),
+        joinedload(Repair.location), selectinload(Repair.lines),
+    )
+    return _found(db.session.scalar(query))
+
+
+def lock_repair(number: str) -> Repair:
+    """The repair, its row locked for this transaction. Raises NotFound."""
+    query = select(Repair).where(Repair.number == number.upper()[:16]).with_for_update(of=Repair)
+    repair = _found(db.session.scalar(query.execution_options(populate_existing=True)))
+    hold(repair)
+    return repair
+
+
+def move(repair: Repair, target: State | str, *, actor: Actor, seen: State | str | None = None) -> Transition:
+    """Moves a locked repair along the workflow.
+
+    `seen` is the status that the person had on screen: if a colleague has moved it since, raises Stale.
+    Raises NotAllowed for a missing right, Invalid for a move that does not exist or a field that must be
+    filled in first. Moving to the state it is in is refused like any other move that does not exist.
+    """
+    if seen is not None and seen != repair.status:
+        raise Stale({"status": (seen, repair.status, target)})
+    transition = find_transition(repair.status, target)
+    if transition is None:
+        raise Invalid({"status": _no_such_move(repair.status, target)})
+    actor.require(transition.permission)
+    missing = {field: _MISSING[field] for field in transition.needs if not getattr(repair, field).strip()}
+    if missing:
+        raise Invalid(missing)
+    now = utc_now()
+    before, since = repair.status, repair.status_since
+    repair.enter(transition.target, at=now)
+    repair.updated_at = now
+    record(
+        "repair.moved", repair, actor=actor,
+        body={"from": before, "to": transition.target, "minutes": int((now - since).total_seconds() // 60)},
+    )
+    return transition
+
+
+def assign(repair: Repair, assignee_id: int | None, *, actor: Actor) -> None:
+    """Gives a locked repair to someone, or to nobody. Assigning to who has it changes nothing."""
+    actor.require("repair.assign")
+    if assignee_id == repair.assignee_id:
+        return
+    if assignee_id is not None:
+        person = db.session.get(Staff, assignee_id)
+        if person is None or person.disabled_at or not person.actor.may("repair.move"):
+            raise Invalid({"assignee": "Choose someone who works on repairs."})
+    before, repair.assignee_id = repair.assignee_id, assignee_id
+    repair.updated_at = utc_now()
+    record("repair.assigned", repair, actor=actor, body={"from": before, "to": assignee_id})
+
+
+def edit(repair: Repair, changes: dict[str, str], *, base: dict[str, str], actor: Actor) -> Edit:
+    """Saves what was typed into a locked repair, merged with what a colleague saved meanwhile.
+
+    `base` holds the values that the person saw before typing. A field that only one of the two changed
+    takes that change; a field that both changed differently raises Stale with all such fields, and nothing
+    is saved. Raises Invalid for values that cannot be kept. Saving the same twice changes nothing.
+    """
+    _check_rights(changes, actor)
+    cleaned = _clean(changes)
+    current = {field: _read(repair, field) for field in cleaned}
+    mine = {field: value for field, value in cleaned.items() if value != base.get(field, current[field])}
+    theirs = tuple(field for field in cleaned if current[field] != base.get(field, current[field]))
+    clashes = {
+        field: (base[field], current[field], mine[field])
+        for field in theirs
+        if field in mine and mine[field] != current[field]
+    }
+    if clashes:
+        raise Stale(clashes)
+    written = {field: value for field, value in mine.items() if value != current[field]}
+    if written:
+        for field, value in written.items():
+            _write(repair, field, value)
+        repair.refresh_search_text()
+        repair.updated_at = utc_now()
+        detail = {field: [current[field], value] for field, value in written.items()}
+        record("repair.edited", repair, actor=actor, body={"fields": sorted(written)}, detail=detail)
+    return Edit(saved=tuple(written), merged=tuple(field for field in theirs if field not in mine))
+
+
+def add_note(repair: Repair, body: str, *, actor: Actor) -> Note:
+    """Adds an internal note to a locked repair. Raises Invalid when empty or too long."""
+    actor.require("repair.note")
+    body = body.strip()
+    if not body:
+        raise Invalid({"body": "Write the note first."})
+    if len(body) > LONGEST_TEXT:
+        raise Invalid({"body": f"Keep the note under {LONGEST_TEXT:,} characters; this one has {len(body):,}."})
+    note = Note(repair_id=repair.id, author_id=actor.id, body=body)
+    db.session.add(note)
+    db.session.flush()
+    repair.updated_at = utc_now()
+    record("repair.noted", repair, actor=actor, body={"note": note.id})
+    return note
+
+
+def allowed_moves(repair: Repair, actor: Actor) -> list[Transition]:
+    """Moves that this person may make now, the suggested one first."""
+    return [move for move in moves_from(repair.status) if actor.may(move.permission)]
+
+
+def timeline(repair: Repair) -> list[Event]:
+    """The log of one repair, newest first."""
+    query = select(Event).where(Event.aggregate == f"repair:{repair.id}").order_by(Event.version.desc())
+    return list(db.session.scalars(query))
+
+
+def notes(repair: Repair) -> list[Note]:
+    """Internal notes, newest first."""
+    query = select(Note).where(Note.repair_id == repair.id).options(joinedload(Note.author))
+    return list(db.session.scalars(query.order_by(Note.id.desc())))
+
+
+def next_repair_id() -> int:
+    """The id of the repair about to be created: its number is made of it before the row is written."""
+    if db.engine.dialect.name == "postgresql":
+        return db.session.scalar(text("SELECT nextval(pg_get_serial_sequence('repairs', 'id'))"))
+    return (db.session.scalar(select(func.max(Repair.id))) or 0) + 1
+
+
+def number_of(repair_id: int) -> str:
+    return f"RT-{FIRST_NUMBER - 1 + repair_id}"
+
+
+_MISSING = {"diagnosis": "Write the diagnosis first: the customer is told what was found."}
+
+
+def _found(repair: Repair | None) -> Repair:
+    if repair is None:
+        raise NotFound("There is no such repair.")
+    return repair
+
+
+def _no_such_move(source: str, target: str) -> str:
+    if target not in list(State):
+        return "There is no such status."
+    return f"A repair cannot go from {_words(source)} to {_words(target)}."
+
+
+def _words(state: str) -> str:
+    return State(state).value.replace("_", " ")
+
+
+def _check_rights(changes: dict[str, str], actor: Actor) -> None:
+    for field in changes:
+        if field not in EDITABLE:
+            raise NotAllowed(f"{field} cannot be edited.")
+        actor.require(_NEEDS.get(field, "repair.edit"))
+
+
+def _clean(changes: dict[str, str]) -> dict[str, str]:
+    cleaned = {field: value.replace("\r\n", "\n").replace("\x00", "").strip() for field, value in changes.items()}
+    faults = {
+        field: f"Keep this under {EDITABLE[field][1]:,} characters; it has {len(value):,}."
+        for field, value in cleaned.items()
+        if len(value) > EDITABLE[field][1] and field != "imei"
+    }
+    if imei := cleaned.get("imei"):
+        cleaned["imei"] = digits(imei)
+        if not is_imei(cleaned["imei"]):
+            faults["imei"] = "An IMEI has 15 digits and a check digit; this one does not add up. Dial *#06# to see it."
+    if "device_label" in cleaned and not cleaned["device_label"]:
+        faults["device_label"] = "Say what device it is."
+    if faults:
+        raise Invalid(faults)
+    return cleaned
+
+
+def _read(repair: Repair, field: str) -> str:
+    return getattr(_holder(repair, field), _COLUMN.get(field, field))
+
+
+def _write(repair: Repair, field: str, value: str) -> None:
+    setattr(_holder(repair, field), _COLUMN.get(field, field), value)
+
+
+def _holder(repair: Repair, field: str):
+    return repair if EDITABLE[field][0] == "repair" else repair.device

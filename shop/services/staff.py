@@ -1,0 +1,209 @@
+"""People of the staff: creating them, signing them in and out."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from email_validator import EmailNotValidError, validate_email
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+
+from shop.extensions import db
+from shop.models.actor import SYSTEM, Actor
+from shop.models.base import utc_now
+from shop.models.errors import Invalid, NotFound, ShopError
+from shop.models.permissions import Role
+from shop.models.staff import SignIn, Staff
+from shop.services import passwords, second_factor
+from shop.services.events import hold, record
+
+FAILURES_BEFORE_LOCK = 5
+LOCK = timedelta(minutes=15)
+SIGN_IN_LIFE = timedelta(hours=14)
+SEEN_EVERY = timedelta(minutes=1)
+
+
+class SignInFailed(ShopError):
+    """Wrong address, password or code, or locked: the answer never says which."""
+
+    code = "sign_in_failed"
+
+
+class CodeNeeded(ShopError):
+    """The password is right, and a code from the authenticator is needed as well."""
+
+    code = "code_needed"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Who a valid sign-in belongs to, as one query reads it."""
+
+    sign_in_id: int
+    staff_id: int
+    name: str
+    email: str
+    role: Role
+    seen_at: datetime
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(kind="staff", id=self.staff_id, name=self.name, role=self.role)
+
+
+def create_staff(*, email: str, password: str, role: str, name: str = "", actor: Actor = SYSTEM) -> Staff:
+    """Adds a person. Raises Invalid for a bad address, role or password, or an address already in use."""
+    email = clean_email(email)
+    if role not in list(Role):
+        raise Invalid({"role": f"Choose one of: {', '.join(Role)}."})
+    if find_staff(email):
+        raise Invalid({"email": f"{email} has an account already."})
+    person = Staff(
+        email=email, name=name.strip() or email.split("@")[0], role=role,
+        password_hash=passwords.hash_password(password), version=0,
+    )
+    db.session.add(person)
+    try:
+        db.session.flush()
+    except IntegrityError:
+        raise Invalid({"email": f"{email} has an account already."}) from None
+    hold(person)
+    record("staff.created", person, actor=actor, body={"role": role}, detail={"name": person.name, "email": email})
+    return person
+
+
+def sign_in(*, email: str, password: str, code: str = "", address: str = "", browser: str = "") -> str:
+    """Checks the credentials and returns the token of a new sign-in.
+
+    Raises SignInFailed, or CodeNeeded when only the second factor is missing. A failure is counted in the
+    row, so the caller commits in both cases.
+    """
+    person = _lock_staff(email)
+    now = utc_now()
+    password_right = passwords.matches(person.password_hash if person else None, password)
+    if person is None or person.disabled_at or (person.locked_until and person.locked_until > now):
+        raise SignInFailed
+    if not password_right:
+        _count_failure(person, now=now)
+        raise SignInFailed
+    if person.totp_secret and not code:
+        raise CodeNeeded
+    if person.totp_secret and not second_factor.accept(person, code):
+        _count_failure(person, now=now)
+        raise SignInFailed
+    if passwords.is_outdated(person.password_hash):
+        person.password_hash = passwords.hash_password(password)
+    person.failures, person.locked_until = 0, None
+    return _open_sign_in(person, now=now, address=address, browser=browser)
+
+
+def find_signed_in(token: str) -> SignedIn | None:
+    """Whose sign-in the token is, if it is still good: one statement."""
+    row = db.session.execute(
+        select(SignIn.id, SignIn.seen_at, Staff.id, Staff.name, Staff.email, Staff.role)
+        .join(Staff, Staff.id == SignIn.staff_id)
+        .where(
+            SignIn.token_hash == _hash(token),
+            SignIn.ended_at.is_(None),
+            SignIn.expires_at > utc_now(),
+            Staff.disabled_at.is_(None),
+        )
+    ).first()
+    if row is None:
+        return None
+    sign_in_id, seen_at, staff_id, name, email, role = row
+    return SignedIn(sign_in_id, staff_id, name, email, Role(role), seen_at)
+
+
+def living_sign_ins(ids: list[int]) -> dict[int, str]:
+    """Of these sign-ins the ones that are still good, with the role of each: asked again and again by sockets."""
+    query = (
+        select(SignIn.id, Staff.role)
+        .join(Staff, Staff.id == SignIn.staff_id)
+        .where(
+            SignIn.id.in_(ids), SignIn.ended_at.is_(None), SignIn.expires_at > utc_now(), Staff.disabled_at.is_(None)
+        )
+    )
+    return dict(db.session.execute(query).tuples().all())
+
+
+def touch(signed_in: SignedIn) -> None:
+    """Notes that the sign-in is in use, at most once a minute. Commits by itself: pages that read use it."""
+    now = utc_now()
+    if now - signed_in.seen_at < SEEN_EVERY:
+        return
+    with db.engine.begin() as connection:
+        connection.execute(update(SignIn).where(SignIn.id == signed_in.sign_in_id).values(seen_at=now))
+
+
+def sign_out(sign_in_id: int, *, actor: Actor) -> None:
+    """Ends a sign-in everywhere it is used. A second call changes nothing."""
+    row = db.session.scalar(select(SignIn).where(SignIn.id == sign_in_id).with_for_update())
+    if row is None or row.ended_at:
+        return
+    row.ended_at = utc_now()
+    person = lock_staff(row.staff_id)
+    record("staff.signed_out", person, actor=actor, body={"sign_in": sign_in_id})
+
+
+def lock_staff(staff_id: int) -> Staff:
+    """The person, with the row locked for this transaction. Raises NotFound."""
+    person = db.session.get(Staff, staff_id, with_for_update=True)
+    if person is None:
+        raise NotFound("There is no such person.")
+    hold(person)
+    return person
+
+
+def find_staff(email: str) -> Staff | None:
+    return db.session.scalar(select(Staff).where(Staff.email == email.strip().lower()))
+
+
+def list_assignees() -> list[tuple[int, str]]:
+    """(id, name) of everyone who can be given a repair, by name."""
+    query = (
+        select(Staff.id, Staff.name)
+        .where(Staff.disabled_at.is_(None), Staff.role != Role.READ_ONLY)
+        .order_by(Staff.name)
+    )
+    return [tuple(row) for row in db.session.execute(query)]
+
+
+def clean_email(email: str) -> str:
+    """The address in lower case. Raises Invalid with what is wrong with it."""
+    try:
+        return validate_email(email.strip(), check_deliverability=False).normalized.lower()
+    except EmailNotValidError as error:
+        raise Invalid({"email": str(error)}) from None
+
+
+def _lock_staff(email: str) -> Staff | None:
+    person = db.session.scalar(select(Staff).where(Staff.email == email.strip().lower()[:254]).with_for_update())
+    if person is not None:
+        hold(person)
+    return person
+
+
+def _count_failure(person: Staff, *, now: datetime) -> None:
+    person.failures += 1
+    if person.failures >= FAILURES_BEFORE_LOCK:
+        person.failures = 0
+        person.locked_until = now + LOCK
+        record("staff.locked", person, actor=SYSTEM, body={"minutes": LOCK.seconds // 60})
+
+
+def _open_sign_in(person: Staff, *, now: datetime, address: str, browser: str) -> str:
+    token = secrets.token_urlsafe(32)
+    row = SignIn(
+        token_hash=_hash(token), staff_id=person.id, created_at=now, seen_at=now, expires_at=now + SIGN_IN_LIFE,
+        address=address[:45], browser=browser[:200],
+    )
+    db.session.add(row)
+    db.session.flush()
+    record("staff.signed_in", person, actor=person.actor, body={"sign_in": row.id}, detail={"address": address})
+    return token
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,157 @@
+"""The shop on both databases, and people with meaning."""
+
+import os
+import shutil
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
+
+from shop import create_app
+from shop.config import load_settings
+from shop.extensions import db
+from shop.models.permissions import Role
+from tests import factories
+
+POSTGRESQL = os.environ.get("TEST_POSTGRESQL_URL", "postgresql+psycopg://127.0.0.1:5432/postgres")
+REFERENCE = ("device_models", "service_categories", "repair_types", "rule_sets", "price_rules", "locations", "closures")
+NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
+
+
+def pytest_generate_tests(metafunc):
+    if "database" in metafunc.fixturenames:
+        metafunc.parametrize("database", _databases(), scope="session")
+
+
+@pytest.fixture(scope="session")
+def shop_app(database, tmp_path_factory):
+    """One application a database and process, migrated and seeded once."""
+    data = tmp_path_factory.mktemp("shop")
+    url = _create_postgresql() if database == "postgresql" else ""
+    settings = load_settings(
+        SHOP_DATA=data, DATABASE_URL=url, SECRET_KEY="tests" * 8, RATE_LIMITS="off", LOG_LEVEL="ERROR", REDIS_URL=""
+    )
+    app = create_app(settings)
+    app.config.update(TESTING=True, WTF_CSRF_ENABLED=False, PROPAGATE_EXCEPTIONS=False, SERVER_NAME=None)
+    with app.app_context():
+        factories.migrate_and_seed()
+        db.session.remove()
+        db.engine.dispose()
+    if database == "sqlite":
+        shutil.copy(data / "shop.db", data / "template.db")
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def app(shop_app, database):
+    """The application on a database that holds the reference data and nothing else."""
+    yield shop_app
+    with shop_app.app_context():
+        db.session.remove()
+        _clean(shop_app, database)
+
+
+@pytest.fixture
+def session(app):
+    return db.session
+
+
+@pytest.fixture
+def stranger(app):
+    """A browser that nobody has signed in with."""
+    return app.test_client()
+
+
+@pytest.fixture
+def owner(app):
+    return factories.staff("Ellie Frost", Role.OWNER)
+
+
+@pytest.fixture
+def manager(app):
+    return factories.staff("Maya Lind", Role.MANAGER)
+
+
+@pytest.fixture
+def technician(app):
+    return factories.staff("Priya Nair", Role.TECHNICIAN)
+
+
+@pytest.fixture
+def front_desk(app):
+    return factories.staff("Marta Kowal", Role.FRONT_DESK)
+
+
+@pytest.fixture
+def read_only(app):
+    return factories.staff("Olu Bello", Role.READ_ONLY)
+
+
+@pytest.fixture
+def browser_of(app):
+    """`browser_of(person)`: a test client in which that person is signed in."""
+    return lambda person: factories.signed_in_client(app, person)
+
+
+@pytest.fixture
+def cracked_iphone(app):
+    """A received repair of an iPhone 14 Pro with a cracked screen, of Hannah Whitcombe."""
+    return factories.repair()
+
+
+@pytest.fixture
+def frozen(monkeypatch):
+    """Tuesday 24 November 2026, 10:00 in London."""
+    import time_machine
+
+    with time_machine.travel(NOW, tick=False):
+        yield NOW
+
+
+def _databases() -> list[str]:
+    wanted = os.environ.get("TEST_DATABASES", "sqlite,postgresql").split(",")
+    if "postgresql" in wanted and not _postgresql_answers():
+        if os.environ.get("CI"):
+            pytest.exit("PostgreSQL does not answer, and CI runs every suite", returncode=1)
+        wanted.remove("postgresql")
+    return wanted
+
+
+def _postgresql_answers() -> bool:
+    engine = create_engine(POSTGRESQL)
+    try:
+        engine.connect().close()
+    except OperationalError:
+        return False
+    finally:
+        engine.dispose()
+    return True
+
+
+def _create_postgresql() -> str:
+    name = f"shop_test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+    engine = create_engine(POSTGRESQL, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return make_url(POSTGRESQL).set(database=name).render_as_string(hide_password=False)
+
+
+def _clean(app, database: str) -> None:
+    if database == "sqlite":
+        data = app.config["SETTINGS"].SHOP_DATA
+        db.engine.dispose()
+        for leftover in data.glob("shop.db-*"):
+            leftover.unlink()
+        shutil.copy(data / "template.db", data / "shop.db")
+        return
+    tables = [table.name for table in reversed(db.metadata.sorted_tables) if table.name not in REFERENCE]
+    with db.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE events DISABLE TRIGGER USER"))
+        for table in tables:
+            connection.execute(text(f"DELETE FROM {table}"))
+        connection.execute(text("ALTER TABLE events ENABLE TRIGGER USER"))

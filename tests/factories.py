@@ -1,0 +1,96 @@
+"""Plain defaults for the things that tests speak of."""
+
+import secrets
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+from flask_migrate import upgrade
+from sqlalchemy import select
+
+from shop.extensions import db
+from shop.models.actor import SYSTEM
+from shop.models.catalogue import DeviceModel
+from shop.models.customer import Customer, Device
+from shop.models.location import Location
+from shop.models.permissions import Role
+from shop.models.repair import Repair
+from shop.models.staff import SignIn, Staff
+from shop.models.workflow import State
+from shop.services import staff as staff_service
+from shop.services.events import hold, record
+from shop.services.passwords import hash_password
+from shop.services.repairs import next_repair_id
+from shop.services.seed import load_reference_data
+
+PASSWORD = "correct horse battery"
+
+
+def migrate_and_seed() -> None:
+    upgrade()
+    load_reference_data()
+    db.session.commit()
+
+
+def staff(name: str = "Priya Nair", role: Role = Role.TECHNICIAN, **values) -> Staff:
+    email = f"{name.split()[0].lower()}@revivatech.example"
+    person = Staff(name=name, email=email, role=role, password_hash=_password_hash(), version=0, **values)
+    db.session.add(person)
+    db.session.commit()
+    return person
+
+
+def signed_in_client(app, person: Staff):
+    token = secrets.token_urlsafe(32)
+    expires = datetime.now(UTC) + timedelta(hours=1)
+    db.session.add(SignIn(token_hash=staff_service._hash(token), staff_id=person.id, expires_at=expires))
+    db.session.commit()
+    client = app.test_client()
+    with client.session_transaction() as cookie:
+        cookie["_user_id"] = token
+        cookie["_fresh"] = True
+    return client
+
+
+def customer(name: str = "Hannah Whitcombe", **values) -> Customer:
+    values = {"email": "hannah@example.com", "phone": "+447700900418", **values}
+    person = Customer(name=name, **values)
+    db.session.add(person)
+    db.session.flush()
+    return person
+
+
+def repair(status: State = State.RECEIVED, **values) -> Repair:
+    """A repair with one event, as a booking or check-in leaves it; committed."""
+    owner = values.pop("customer", None) or customer()
+    label = values.pop("label", "iPhone 14 Pro")
+    model = db.session.scalar(select(DeviceModel).where(DeviceModel.name == label))
+    device = Device(
+        customer_id=owner.id, label=label, model_id=model.id if model else None,
+        imei=values.pop("imei", ""), serial=values.pop("serial", ""),
+    )
+    db.session.add(device)
+    db.session.flush()
+    key = next_repair_id()
+    row = Repair(
+        id=key, number=f"RT-{key + 10_000}", location_id=location().id, customer_id=owner.id, device_id=device.id,
+        **{"problem": "Cracked screen, touch dead along the top", "due_at": datetime.now(UTC) + timedelta(days=1), **values},
+    )
+    row.version = 0
+    row.customer, row.device = owner, device
+    row.enter(status, at=datetime.now(UTC))
+    row.refresh_search_text()
+    db.session.add(row)
+    db.session.flush()
+    hold(row)
+    record("repair.booked", row, actor=SYSTEM, body={"status": status})
+    db.session.commit()
+    return row
+
+
+def location() -> Location:
+    return db.session.scalars(select(Location).order_by(Location.id)).first()
+
+
+@lru_cache
+def _password_hash() -> str:
+    return hash_password(PASSWORD)
