@@ -1,0 +1,99 @@
+/* What every page has: the CSRF header, toasts, relative times, menus, dialogs, buttons at work. */
+import { startTimes } from "./times.js";
+import { startToasts } from "./toast.js";
+
+function sendCsrfToken(event) {
+  const token = document.querySelector('meta[name="csrf-token"]')?.content;
+  if (token && event.detail.verb !== "get") event.detail.headers["X-CSRFToken"] = token;
+}
+
+/* Menus are <details data-menu>: one open at a time, closed by Escape or a press outside. */
+function closeMenus({ except = null } = {}) {
+  for (const menu of document.querySelectorAll("details[data-menu][open]")) {
+    if (menu !== except) menu.open = false;
+  }
+}
+
+function closeMenuOnEscape(event) {
+  const menu = event.key === "Escape" && document.querySelector("details[data-menu][open]");
+  if (!menu) return;
+  event.stopPropagation();
+  menu.open = false;
+  menu.querySelector("summary").focus();
+}
+
+/* <button data-dialog="id"> opens a <dialog>; the browser traps focus and gives it back. */
+function openDialog(id) {
+  const dialog = document.getElementById(id);
+  if (!dialog || dialog.open) return;
+  dialog.showModal();
+  (dialog.querySelector("[data-safe]") ?? dialog.querySelector("[autofocus]"))?.focus();
+}
+
+function handleDialogs(event) {
+  const opener = event.target.closest("[data-dialog]");
+  if (opener) openDialog(opener.dataset.dialog);
+  else if (event.target.closest("[data-close-dialog]")) event.target.closest("dialog")?.close();
+}
+
+/* A dialog that arrives by htmx opens at once and leaves the page when closed. */
+function openArrivedDialog(event) {
+  const dialog = event.target.matches?.("dialog[data-open]")
+    ? event.target
+    : event.target.querySelector?.("dialog[data-open]");
+  if (!dialog || dialog.open) return;
+  const origin = document.activeElement;
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    if (origin?.isConnected) origin.focus();
+  });
+  dialog.showModal();
+  dialog.querySelector("[data-safe]")?.focus();
+}
+
+/* The pressed button keeps its width, turns its icon and says what it does. */
+function setWorking(form, submitter) {
+  const button = submitter ?? form.querySelector("button[data-working]");
+  if (!button?.dataset.working || button.getAttribute("aria-busy")) return;
+  button.style.minWidth = `${button.offsetWidth}px`;
+  button.setAttribute("aria-busy", "true");
+  const text = [...button.childNodes].find((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
+  if (!text) return;
+  button.dataset.rest = text.data;
+  text.data = button.dataset.working;
+}
+
+function setAtRest(root) {
+  for (const button of root.querySelectorAll('button[aria-busy="true"]')) {
+    button.removeAttribute("aria-busy");
+    const text = [...button.childNodes].find((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
+    if (text && button.dataset.rest) text.data = button.dataset.rest;
+  }
+}
+
+/* A form that is being sent is not sent twice. */
+function guardSubmit(event) {
+  if (event.submitter?.getAttribute("aria-busy") === "true") event.preventDefault();
+  else if (!event.defaultPrevented) setWorking(event.target, event.submitter);
+}
+
+function focusErrors(root) {
+  root.querySelector?.("[data-focus]")?.focus();
+}
+
+document.addEventListener("htmx:configRequest", sendCsrfToken);
+document.addEventListener("htmx:afterRequest", () => setAtRest(document));
+document.addEventListener("htmx:load", (event) => {
+  openArrivedDialog(event);
+  focusErrors(event.target);
+});
+document.addEventListener("submit", guardSubmit);
+document.addEventListener("click", (event) => {
+  closeMenus({ except: event.target.closest("details[data-menu]") });
+  handleDialogs(event);
+});
+document.addEventListener("keydown", closeMenuOnEscape);
+window.addEventListener("pageshow", () => setAtRest(document));
+focusErrors(document);
+startTimes();
+startToasts();
