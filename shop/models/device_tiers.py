@@ -70,6 +70,7 @@ _BRAND_WEIGHT = {
     "Dell": 28, "Lenovo": 28, "Xiaomi": 24, "ASUS": 22, "OnePlus": 20, "Huawei": 20, "Acer": 20,
 }
 _TYPICAL_REPAIR_YEAR = 2022
+_WORTH = {"1": 12, "2": 6, "A": 6, "H": 9, "F": 4}
 
 
 def derive_tier(category: str, *, brand: str, name: str) -> str:
@@ -77,8 +78,9 @@ def derive_tier(category: str, *, brand: str, name: str) -> str:
     return next(tier for tier, pattern in _COMPILED[category] if pattern.search(text))
 
 
-def derive_popularity(*, brand: str, release_year: int | None, specs: dict) -> int:
-    """0 to about 125: known brands, models three to five years old, and often reported PCs first."""
+def derive_popularity(*, brand: str, release_year: int | None, specs: dict, tier: str) -> int:
+    """0 to about 140: known brands, models three to five years old, dear ones, often reported PCs."""
     age_distance = abs((release_year or 2012) - _TYPICAL_REPAIR_YEAR)
-    reports = min(int(specs.get("community_reports", 0)), 100)
-    return _BRAND_WEIGHT.get(brand, 10) + max(0, 40 - 7 * age_distance) + reports // 4
+    reports = specs.get("community_reports", 0)
+    reports = min(reports, 100) if type(reports) is int else 0
+    return _BRAND_WEIGHT.get(brand, 10) + max(0, 40 - 7 * age_distance) + reports // 4 + _WORTH.get(tier[1], 0)

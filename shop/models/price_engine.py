@@ -7,11 +7,11 @@ Labels are English msgids; `docs/pricing.md` is the description for people.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
-from datetime import UTC
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
 
 from shop.models.money import Money, TaxSplit, minor_digits, split_inclusive
+from shop.models.price_rules import PriceFacts, RepairFact, Rule, RuleBook, applies
 
 
 def N_(msgid: str) -> str:
@@ -26,67 +26,6 @@ class NoBasePrice(LookupError):
 @dataclass(frozen=True, slots=True)
 class Percent:
     basis_points: int
-
-
-@dataclass(frozen=True, slots=True)
-class RepairFact:
-    slug: str
-    name: str
-    category: str
-    needs_part: bool = False
-    part_cost: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PriceFacts:
-    """All that a price may depend on.
-
-    `at` is aware and in the zone in which seasons count. `demand_bp` is open work over capacity in
-    basis points, None where unknown. `part_cost` of a repair is in minor units of the rule set.
-    """
-
-    device_category: str
-    device_tier: str
-    device_age_years: int | None
-    repairs: tuple[RepairFact, ...]
-    service_type: str
-    urgency: str
-    currency: str
-    at: datetime
-    demand_bp: int | None = None
-    customer_tier: str = "standard"
-    country: str = "GB"
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    code: str
-    label: str
-    kind: str
-    scope: str
-    effect: Mapping
-    conditions: Mapping = field(default_factory=dict)
-    valid_from: datetime | None = None
-    valid_until: datetime | None = None
-    stacking_group: str = ""
-    stacking: str = "stack"
-
-    def __post_init__(self):
-        faults = rule_faults(self)
-        if faults:
-            raise ValueError(f"rule {self.code}: {'; '.join(faults)}")
-
-
-@dataclass(frozen=True, slots=True)
-class RuleBook:
-    """A rule set as a value, its rules in order of position."""
-
-    version: int
-    currency: str
-    rates: Mapping[str, int]
-    taxes: Mapping[str, int | None]
-    rules: tuple[Rule, ...]
-    hold_days: int = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +55,7 @@ class Price:
     tax: TaxSplit | None
     valid_until: datetime
     rule_set_version: int
+    facts: PriceFacts
 
     @property
     def currency(self) -> str:
@@ -140,6 +80,7 @@ def price(book: RuleBook, facts: PriceFacts) -> Price:
         tax=_tax(book, facts.country, total),
         valid_until=_end_of_day(facts.at + timedelta(days=book.hold_days)),
         rule_set_version=book.version,
+        facts=facts,
     )
 
 
@@ -176,7 +117,7 @@ class _Context:
 
 def _price_item(context: _Context, rules: list[Rule]) -> tuple[PriceLine, list[Reason]]:
     repair, running, reasons = context.repair, Money(0, context.facts.currency), []
-    matching = [rule for rule in rules if rule.scope == "item" and _applies(rule, context)]
+    matching = [rule for rule in rules if rule.scope == "item" and applies(rule, context.facts, context.repair)]
     if not any(rule.kind == "base" for rule in matching):
         raise NoBasePrice(repair.slug)
     for rule, step in _steps(matching, context, lambda: running):
@@ -189,7 +130,7 @@ def _price_order(
     context: _Context, rules: list[Rule], lines: list[PriceLine], reasons: list[Reason]
 ) -> None:
     zero = Money(0, context.facts.currency)
-    matching = [rule for rule in rules if rule.scope == "order" and _applies(rule, context)]
+    matching = [rule for rule in rules if rule.scope == "order" and applies(rule, context.facts, context.repair)]
     for rule, step in _steps(
         [rule for rule in matching if rule.kind != "round"],
         context,
@@ -314,80 +255,3 @@ _EFFECTS = {
     "cover_part": _cover_part,
     "round": _round,
 }
-_EFFECT_FIELDS = {
-    "set": {"amount"},
-    "add": {"amount"},
-    "percent": {"bp", "at_least"},
-    "floor": {"amount"},
-    "ceiling": {"amount"},
-    "cover_part": {"labour", "margin_bp"},
-    "round": {"to"},
-}
-
-
-def _applies(rule: Rule, context: _Context) -> bool:
-    return all(
-        _CONDITIONS[name](expected, context.facts, context.repair)
-        for name, expected in rule.conditions.items()
-    )
-
-
-_CONDITIONS: dict[str, Callable] = {
-    "device_category": lambda allowed, facts, repair: facts.device_category in allowed,
-    "tier": lambda allowed, facts, repair: facts.device_tier in allowed,
-    "service_type": lambda allowed, facts, repair: facts.service_type in allowed,
-    "urgency": lambda allowed, facts, repair: facts.urgency in allowed,
-    "customer_tier": lambda allowed, facts, repair: facts.customer_tier in allowed,
-    "country": lambda allowed, facts, repair: facts.country in allowed,
-    "currency": lambda allowed, facts, repair: facts.currency in allowed,
-    "months": lambda allowed, facts, repair: facts.at.month in allowed,
-    "age_min": lambda years, facts, repair: (
-        facts.device_age_years is not None and facts.device_age_years >= years
-    ),
-    "age_max": lambda years, facts, repair: (
-        facts.device_age_years is not None and facts.device_age_years <= years
-    ),
-    "demand_min": lambda ratio, facts, repair: (
-        facts.demand_bp is not None and facts.demand_bp >= ratio
-    ),
-    "demand_max": lambda ratio, facts, repair: (
-        facts.demand_bp is not None and facts.demand_bp <= ratio
-    ),
-    "together": lambda wanted, facts, repair: (
-        sum(each.slug in wanted["of"] for each in facts.repairs) >= wanted["min"]
-    ),
-    "repair_type": lambda allowed, facts, repair: repair is not None and repair.slug in allowed,
-    "repair_category": lambda allowed, facts, repair: (
-        repair is not None and repair.category in allowed
-    ),
-    "needs_part": lambda needed, facts, repair: repair is not None and repair.needs_part is needed,
-    "part_cost_known": lambda known, facts, repair: (
-        repair is not None and (repair.part_cost is not None) is known
-    ),
-}
-KINDS = ("base", "adjustment", "discount", "surcharge", "fee", "floor", "ceiling", "round")
-SCOPES = ("item", "order")
-STACKING = ("stack", "first", "best")
-
-
-def rule_faults(rule: Rule) -> list[str]:
-    """What is wrong with a rule, in words for whoever edits it; empty when it can be used."""
-    op = rule.effect.get("op")
-    faults = [f"unknown condition {name}" for name in rule.conditions if name not in _CONDITIONS]
-    if op not in _EFFECTS:
-        return [*faults, f"unknown effect {op}"]
-    faults += [f"{op} has no {name}" for name in rule.effect.keys() - _EFFECT_FIELDS[op] - {"op"}]
-    faults += [
-        f"unknown {name} {value}"
-        for name, value, known in (
-            ("kind", rule.kind, KINDS),
-            ("scope", rule.scope, SCOPES),
-            ("stacking", rule.stacking, STACKING),
-        )
-        if value not in known
-    ]
-    if rule.stacking != "stack" and not rule.stacking_group:
-        faults.append(f"stacking {rule.stacking} needs a group")
-    if op == "cover_part" and not rule.conditions.get("part_cost_known"):
-        faults.append("cover_part needs the condition part_cost_known")
-    return faults
