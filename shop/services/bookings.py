@@ -1,0 +1,267 @@
+"""A booking: everything checked, priced, given its slot and written in one transaction."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from flask_babel import gettext as _
+from sqlalchemy import select
+
+from shop.extensions import db
+from shop.models.actor import Actor
+from shop.models.base import utc_now
+from shop.models.booking import Booking, Slot
+from shop.models.catalogue import DeviceModel, RepairType
+from shop.models.customer import Device
+from shop.models.errors import Invalid
+from shop.models.location import Location
+from shop.models.price_engine import Price
+from shop.models.pricing import Quote
+from shop.models.repair import Repair, RepairLine
+from shop.models.text import is_plain, many_lines
+from shop.models.workflow import State
+from shop.services import pricing, promises, slots
+from shop.services.catalogue import get_device
+from shop.services.customers import CustomerDetails, clean_details, find_or_create
+from shop.services.events import hold, record
+from shop.services.locations import home_location
+from shop.services.repairs import next_repair_id, number_of
+
+__all__ = ["BookingRequest", "CustomerDetails", "create_booking", "tracking_path"]
+
+LONGEST_PROBLEM = 5_000
+LONGEST_ADDRESS = 500
+_LONGEST_POSTCODE = 10
+_PRIORITY = {"same_day": 1, "express": 2, "standard": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class BookingRequest:
+    """What a customer asks for, as given. Nothing in it is trusted, least of all a price: it has none.
+
+    `slot_start` is an aware moment, or None where none is needed. `problem` may be empty: the chosen repairs
+    can say enough. `address` and `postcode` say where the rider collects.
+    """
+
+    device_id: int
+    repair_type_ids: tuple[int, ...]
+    service_type: str
+    urgency: str
+    currency: str
+    slot_start: datetime | None
+    problem: str
+    customer: CustomerDetails
+    address: str = ""
+    postcode: str = ""
+
+
+def create_booking(request: BookingRequest, *, actor: Actor, source: str, quote: Quote | None = None) -> Repair:
+    """Writes repair, booking, device and, if new, customer; records `repair.booked`. The caller commits.
+
+    The price is worked out here, or is that of `quote` if it was made for the same facts and has not expired.
+    In store and postal can do without a slot ("any time in opening hours"); pick-up cannot.
+    Raises Invalid with a sentence for each wrong field (`customer.email`, `slot_start`, `quote` …), and
+    SlotFull when the last place has gone. Not idempotent: see `idempotency`.
+    """
+    location = home_location()
+    request, price = _checked(request, location, quote)
+    device, kinds = get_device(request.device_id), _repair_types(request.repair_type_ids)
+    slot = request.slot_start and slots.take(location, request.service_type, starts_at=request.slot_start)
+    repair = _write_repair(request, location, device, kinds, price, quote)
+    db.session.add(
+        Booking(
+            repair_id=repair.id,
+            slot_id=slot.id if slot else None,
+            source=source,
+            address=request.address,
+            postcode=request.postcode,
+        )
+    )
+    hold(repair)
+    record(
+        "repair.booked", repair, actor=actor, body=_facts(request, repair, source, slot), detail=_names(request, repair)
+    )
+    return repair
+
+
+def tracking_path(repair: Repair) -> str:
+    """The private page of one repair, from the root of the site."""
+    return f"/track/{repair.tracking_token}"
+
+
+def _checked(request: BookingRequest, location: Location, quote: Quote | None) -> tuple[BookingRequest, Price]:
+    faults: dict[str, str] = {}
+    price, customer = None, request.customer
+    try:
+        price = _price(request, quote)
+    except Invalid as error:
+        faults |= error.fields
+    try:
+        customer = clean_details(request.customer)
+    except Invalid as error:
+        faults |= error.fields
+    request = replace(
+        request,
+        customer=customer,
+        problem=many_lines(request.problem),
+        address=many_lines(request.address),
+        postcode=_postcode(request.postcode),
+    )
+    faults |= _text_faults(request) | _arrival_faults(request, location)
+    if faults:
+        raise Invalid(faults)
+    return request, price
+
+
+def _price(request: BookingRequest, quote: Quote | None) -> Price:
+    if quote is None:
+        return pricing.calculate(
+            device_id=request.device_id,
+            repair_type_ids=request.repair_type_ids,
+            service_type=request.service_type,
+            urgency=request.urgency,
+            currency=request.currency,
+        )
+    if quote.is_expired(at=utc_now()):
+        raise Invalid({"quote": _("This price was held for you until it expired. Look at the new one and book again.")})
+    promised = quote.facts_dict
+    asked = {
+        "device_id": request.device_id,
+        "service_type": request.service_type,
+        "urgency": request.urgency,
+        "currency": request.currency,
+    }
+    same_repairs = set(promised["repair_type_ids"]) == set(request.repair_type_ids)
+    if not same_repairs or any(promised[name] != value for name, value in asked.items()):
+        raise Invalid({"quote": _("This price was made for another repair. Look at the new one and book again.")})
+    return pricing.quoted_price(quote)
+
+
+def _text_faults(request: BookingRequest) -> dict[str, str]:
+    faults = {}
+    for field, longest in (("problem", LONGEST_PROBLEM), ("address", LONGEST_ADDRESS), ("postcode", _LONGEST_POSTCODE)):
+        text = getattr(request, field)
+        if len(text) > longest:
+            faults[field] = _("Keep this under %(most)s characters.", most=longest)
+        elif not is_plain(text):
+            faults[field] = _("This holds characters that cannot be shown. Type it again.")
+    return faults
+
+
+def _arrival_faults(request: BookingRequest, location: Location) -> dict[str, str]:
+    """What is wrong with when and where the device comes to us."""
+    faults = {}
+    if request.service_type == "pickup":
+        faults |= _pickup_faults(request, location)
+    if request.slot_start is None:
+        return faults
+    if request.service_type == "postal":
+        faults["slot_start"] = _("A parcel needs no time. Leave it out.")
+    elif request.service_type in slots.GRIDS and not slots.find_slot(
+        location, request.service_type, request.slot_start
+    ):
+        faults["slot_start"] = slots.no_such_slot()
+    return faults
+
+
+def _pickup_faults(request: BookingRequest, location: Location) -> dict[str, str]:
+    faults = {}
+    if request.slot_start is None:
+        faults["slot_start"] = _("Choose when we may collect it.")
+    if not request.address:
+        faults["address"] = _("Tell us where to collect it.")
+    if not request.postcode:
+        faults["postcode"] = _("Tell us the postcode.")
+    elif not location.takes_postcode(request.postcode):
+        faults["postcode"] = _("We do not collect there yet. Choose in store or post.")
+    return faults
+
+
+def _postcode(text: str) -> str:
+    """E2 7JP, however it was typed."""
+    compact = "".join(text.upper().split())
+    return f"{compact[:-3]} {compact[-3:]}" if 5 <= len(compact) <= 7 else compact
+
+
+def _repair_types(ids: tuple[int, ...]) -> list[RepairType]:
+    return list(db.session.scalars(select(RepairType).where(RepairType.id.in_(ids)).order_by(RepairType.position)))
+
+
+def _write_repair(
+    request: BookingRequest,
+    location: Location,
+    model: DeviceModel,
+    kinds: list[RepairType],
+    price: Price,
+    quote: Quote | None,
+) -> Repair:
+    now = utc_now()
+    customer = find_or_create(request.customer)
+    device = Device(customer=customer, model_id=model.id, label=model.name[:160])
+    key = next_repair_id()
+    repair = Repair(
+        id=key,
+        number=number_of(key),
+        location=location,
+        customer=customer,
+        device=device,
+        quote_id=quote.id if quote else None,
+        priority=_PRIORITY[request.urgency],
+        service_type=request.service_type,
+        urgency=request.urgency,
+        problem=request.problem,
+        work=", ".join(kind.name for kind in kinds)[:200],
+        total=price.total.amount,
+        currency=price.currency,
+        received_at=now,
+        updated_at=now,
+        due_at=promises.due_at(
+            location,
+            received_at=now,
+            urgency=request.urgency,
+            minutes_of_work=sum(kind.duration_minutes for kind in kinds),
+            service_type=request.service_type,
+            slot_start=request.slot_start,
+        ),
+        lines=_lines(price, kinds),
+        version=0,
+    )
+    repair.enter(State.RECEIVED, at=now)
+    repair.refresh_search_text()
+    db.session.add(repair)
+    db.session.flush()
+    return repair
+
+
+def _lines(price: Price, kinds: list[RepairType]) -> list[RepairLine]:
+    type_ids = {f"repair:{kind.slug}": kind.id for kind in kinds}
+    return [
+        RepairLine(
+            position=position,
+            label=line.label[:200],
+            amount=line.amount.amount,
+            repair_type_id=type_ids.get(line.code),
+        )
+        for position, line in enumerate(price.lines)
+    ]
+
+
+def _facts(request: BookingRequest, repair: Repair, source: str, slot: Slot | None) -> dict:
+    """What is sealed for ever: nothing that names a person."""
+    return {
+        "status": repair.status,
+        "source": source,
+        "device_model": request.device_id,
+        "repair_types": sorted(request.repair_type_ids),
+        "service_type": repair.service_type,
+        "urgency": repair.urgency,
+        "total": repair.total,
+        "currency": repair.currency,
+        "slot": slot.starts_at.isoformat() if slot else None,
+        "due_at": repair.due_at.isoformat(),
+    }
+
+
+def _names(request: BookingRequest, repair: Repair) -> dict:
+    """Contact details as given with this booking: what is on file may differ and stays as it is."""
+    details = request.customer
+    return {"customer": details.name, "email": details.email, "phone": details.phone, "device": repair.device.label}

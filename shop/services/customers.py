@@ -1,0 +1,136 @@
+"""Who a customer is: contact details checked, and found again without overwriting anything."""
+
+import unicodedata
+from dataclasses import dataclass
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+from flask_babel import gettext as _
+from sqlalchemy import select
+
+from shop.extensions import db
+from shop.locales import LOCALES
+from shop.models.customer import Customer
+from shop.models.errors import Invalid
+from shop.models.text import is_plain, one_line
+
+LONGEST_NAME = 120
+LONGEST_EMAIL = 254
+LONGEST_PHONE = 40
+_REGION = {"en": "GB", "pt_BR": "BR"}
+_LOCALE_OF_LANGUAGE = {locale.partition("_")[0]: locale for locale in LOCALES}
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerDetails:
+    """Contact details as typed. `locale` is the language to write to the customer in."""
+
+    name: str
+    email: str
+    phone: str
+    locale: str = "en"
+
+
+def clean_details(details: CustomerDetails) -> CustomerDetails:
+    """The details as they are kept: e-mail in lower case, phone as +447700900418.
+
+    Raises Invalid with a sentence for each of `customer.name`, `.email`, `.phone` and `.locale`.
+    """
+    faults: dict[str, str] = {}
+    locale = _clean(faults, "locale", _locale, details.locale)
+    cleaned = CustomerDetails(
+        name=_clean(faults, "name", _name, details.name),
+        email=_clean(faults, "email", _email, details.email),
+        phone=_clean(faults, "phone", _phone, details.phone, locale),
+        locale=locale,
+    )
+    if faults:
+        raise Invalid(faults)
+    return cleaned
+
+
+def find_or_create(details: CustomerDetails) -> Customer:
+    """The customer with this e-mail address and this name, as they are on file, or a new one.
+
+    Takes cleaned details. Neither answers nor changes betray that the address is known: data on file is
+    never overwritten from a form that anybody can send, and another name at the address is another customer.
+    """
+    known = db.session.scalars(select(Customer).where(Customer.email == details.email).order_by(Customer.id))
+    for customer in known:
+        if _folded(customer.name) == _folded(details.name):
+            return customer
+    customer = Customer(name=details.name, email=details.email, phone=details.phone, locale=details.locale)
+    db.session.add(customer)
+    db.session.flush()
+    return customer
+
+
+def _clean(faults: dict[str, str], field: str, clean, *values: str) -> str:
+    try:
+        return clean(*values)
+    except ValueError as error:
+        faults[f"customer.{field}"] = str(error)
+        return ""
+
+
+def _name(value: str) -> str:
+    name = one_line(value)
+    if not any(character.isalnum() or ord(character) > 127 for character in name):
+        raise ValueError(_("Tell us your name."))
+    if len(name) > LONGEST_NAME:
+        raise ValueError(_("Keep the name under %(most)s characters.", most=LONGEST_NAME))
+    if not is_plain(name):
+        raise ValueError(_("The name holds characters that cannot be shown. Type it again."))
+    return name
+
+
+def _email(value: str) -> str:
+    email = value.strip()
+    if not email:
+        raise ValueError(_("Tell us your e-mail address: the confirmation goes there."))
+    try:
+        if not is_plain(email):
+            raise EmailNotValidError
+        normalised = validate_email(email, check_deliverability=False).normalized.lower()
+    except EmailNotValidError:
+        raise ValueError(_("This is not an e-mail address. Write it like name@example.com.")) from None
+    if len(normalised) > LONGEST_EMAIL:
+        raise ValueError(_("This e-mail address is too long."))
+    return normalised
+
+
+def _phone(value: str, locale: str) -> str:
+    text = value.strip()
+    if not text:
+        raise ValueError(_("Tell us your phone number, in case we have a question."))
+    found = [number for region in _regions(locale) if (number := _parsed(text, region))]
+    # A number that is in use somewhere wins over one that merely has the right length.
+    found.sort(key=phonenumbers.is_valid_number, reverse=True)
+    if not found or len(text) > LONGEST_PHONE:
+        raise ValueError(_("This is not a phone number. Write it like 07700 900418 or +44 7700 900418."))
+    return phonenumbers.format_number(found[0], phonenumbers.PhoneNumberFormat.E164)
+
+
+def _regions(locale: str) -> list[str]:
+    return list(dict.fromkeys([_REGION.get(locale, "GB"), "GB"]))
+
+
+def _parsed(text: str, region: str) -> phonenumbers.PhoneNumber | None:
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return None
+    reason = phonenumbers.is_possible_number_with_reason(number)
+    return number if reason == phonenumbers.ValidationResult.IS_POSSIBLE else None
+
+
+def _locale(value: str) -> str:
+    language = value.strip().replace("-", "_").partition("_")[0].lower()
+    if language not in _LOCALE_OF_LANGUAGE:
+        raise ValueError(_("Choose one of: %(choices)s.", choices=", ".join(LOCALES)))
+    return _LOCALE_OF_LANGUAGE[language]
+
+
+def _folded(name: str) -> str:
+    """The name as it is compared: case, width and spaces do not tell people apart."""
+    return one_line(unicodedata.normalize("NFKC", name)).casefold()
