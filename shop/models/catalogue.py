@@ -39,9 +39,8 @@ class DeviceModel(db.Model):
     popularity: Mapped[int] = mapped_column(default=0)
     source: Mapped[str] = mapped_column(Text, default="")
     retired_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    updated_at: Mapped[datetime] = mapped_column(
-        UtcDateTime, default=utc_now, onupdate=utc_now, index=True
-    )
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, onupdate=utc_now, index=True)
+    version: Mapped[int] = mapped_column(default=0)
 
     @property
     def model_number_list(self) -> list[str]:
@@ -68,9 +67,7 @@ class ServiceCategory(db.Model):
     position: Mapped[int]
     description: Mapped[str] = mapped_column(String(200), default="")
 
-    repair_types: Mapped[list["RepairType"]] = relationship(
-        back_populates="category", order_by="RepairType.position"
-    )
+    repair_types: Mapped[list["RepairType"]] = relationship(back_populates="category", order_by="RepairType.position")
 
 
 class RepairType(db.Model):

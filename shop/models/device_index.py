@@ -155,14 +155,10 @@ class DeviceIndex:
     def _misspelt(self, token: str) -> list:
         if token.isalpha():
             cutoff = 0.72 if len(token) > 4 else 0.66
-            return process.extract(
-                token, self._words, scorer=OSA.normalized_similarity, score_cutoff=cutoff, limit=12
-            )
+            return process.extract(token, self._words, scorer=OSA.normalized_similarity, score_cutoff=cutoff, limit=12)
         if len(token) < 5:
             return []
-        return process.extract(
-            token, self._tokens, scorer=OSA.normalized_similarity, score_cutoff=0.8, limit=6
-        )
+        return process.extract(token, self._tokens, scorer=OSA.normalized_similarity, score_cutoff=0.8, limit=6)
 
     def _by_tokens(self, likeness: Mapping[str, Mapping[str, float]]) -> list[int]:
         """Positions by how much of the query they hold, then by how little else their name holds."""
@@ -186,18 +182,14 @@ class DeviceIndex:
 
     def _untouched(self, position: int, likeness: Mapping[str, Mapping[str, float]]) -> int:
         names = self._entries[position].name_texts
-        return len(names) - sum(
-            any(name in known_tokens for name in names) for known_tokens in likeness.values()
-        )
+        return len(names) - sum(any(name in known_tokens for name in names) for known_tokens in likeness.values())
 
     def _by_whole_name(self, query: str) -> list[int]:
         """For a name written as one wrong word; a stricter likeness keeps junk out."""
         wanted = compact(query)
         if len(wanted) < 5:
             return []
-        hits = process.extract(
-            wanted, self._compact_names, scorer=fuzz.ratio, score_cutoff=72, limit=20
-        )
+        hits = process.extract(wanted, self._compact_names, scorer=fuzz.ratio, score_cutoff=72, limit=20)
         return [position for _, _, position in hits]
 
     def _with_spans(self, position: int, likeness: Mapping[str, Mapping[str, float]]) -> DeviceCard:
@@ -215,9 +207,7 @@ def tokenise(text: str) -> list[_Token]:
     tokens = []
     for word in _WORD.finditer(_fold(text)):
         for start, end in _cut(word.group()):
-            tokens.append(
-                _Token(_plus(word.group()[start:end]), word.start() + start, word.start() + end)
-            )
+            tokens.append(_Token(_plus(word.group()[start:end]), word.start() + start, word.start() + end))
     return tokens
 
 
@@ -242,9 +232,9 @@ def _cut(word: str) -> Iterable[tuple[int, int]]:
     for match in re.finditer(r"(?<=[^\W\d_]{2})(?=\d)|(?<=\d)(?=[^\W\d_])|(?=\+$)", word):
         at = match.start()
         tail = re.match(r"[^\W\d_]*", word[at:]).group()
-        if word[at] == "+" or word[at].isdigit() or len(tail) >= 3 or tail in _SHORT_TAILS:
-            if at > cuts[-1]:
-                cuts.append(at)
+        is_word = len(tail) >= 3 or tail in _SHORT_TAILS
+        if at > cuts[-1] and (is_word or not word[at].isalpha()):
+            cuts.append(at)
     return zip(cuts, [*cuts[1:], len(word)], strict=True)
 
 
@@ -269,17 +259,13 @@ def _number_keys(numbers: Iterable[str]) -> set[str]:
 
 def _weights(tokens: list[str]) -> dict[str, float]:
     """The first word says which family is meant, so it counts most."""
-    weights = {
-        token: _WORD_WEIGHT if token.isalpha() else _NUMBER_WEIGHT for token in tokens
-    }
+    weights = {token: _WORD_WEIGHT if token.isalpha() else _NUMBER_WEIGHT for token in tokens}
     if tokens and tokens[0].isalpha():
         weights[tokens[0]] = _LEAD_WEIGHT
     return weights
 
 
-def _spans(
-    names: Iterable[_Token], likeness: Mapping[str, Mapping[str, float]]
-) -> tuple[tuple[int, int], ...]:
+def _spans(names: Iterable[_Token], likeness: Mapping[str, Mapping[str, float]]) -> tuple[tuple[int, int], ...]:
     spans: list[tuple[int, int]] = []
     for name in names:
         length = max((_matched(name, token) for token, known in likeness.items() if name.text in known), default=0)

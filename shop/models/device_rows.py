@@ -65,9 +65,7 @@ def _text_faults(cells: Mapping[str, str]) -> list[str]:
     if cells["category"] and cells["category"] not in TIERS:
         faults.append(f"“category” is “{_short(cells['category'])}”, not one of {', '.join(DeviceCategory)}")
     faults += [
-        f"“{name}” is longer than {most} characters"
-        for name, most in _LONGEST.items()
-        if len(cells[name]) > most
+        f"“{name}” is longer than {most} characters" for name, most in _LONGEST.items() if len(cells[name]) > most
     ]
     faults += [
         f"“{name}” starts with a sign that spreadsheets run as a formula"

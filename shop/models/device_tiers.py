@@ -20,33 +20,51 @@ TIERS = {
 _PATTERNS = {
     "smartphone": (
         ("SF", r"\bfold|\bflip|\brazr|magic v\d|oneplus open|trifold|iphone duo|find n\d|mix fold"),
-        ("S1", r"iphone \d+ pro|iphone air|iphone xs|iphone x$|galaxy s\d+ ?(ultra|edge)"
-               r"|note ?\d+ ?(ultra|\+)|\bultra\b|pixel (9|1\d) pro|find x\d pro|rog phone"),
-        ("S3", r"galaxy [ajm]\d|\bredmi|\bpoco (c|m)|moto [ceg]\d*\b|motorola one|nokia [cg]?\d"
-               r"|\bnokia\b|realme c|realme \d+\b(?! pro)|oppo a\d|honor x|\blite\b|p smart|xperia l"
-               r"|\bnord (n|ce)|iphone (4s|5|5c|5s|6|6s)\b|cmf|zenfone max|\blg (k|q)|galaxy (core|ace)"),
+        (
+            "S1",
+            r"iphone \d+ pro|iphone air|iphone xs|iphone x$|galaxy s\d+ ?(ultra|edge)"
+            r"|note ?\d+ ?(ultra|\+)|\bultra\b|pixel (9|1\d) pro|find x\d pro|rog phone",
+        ),
+        (
+            "S3",
+            r"galaxy [ajm]\d|\bredmi|\bpoco (c|m)|moto [ceg]\d*\b|motorola one|nokia [cg]?\d"
+            r"|\bnokia\b|realme c|realme \d+\b(?! pro)|oppo a\d|honor x|\blite\b|p smart|xperia l"
+            r"|\bnord (n|ce)|iphone (4s|5|5c|5s|6|6s)\b|cmf|zenfone max|\blg (k|q)|galaxy (core|ace)",
+        ),
         ("S2", ""),
     ),
     "tablet": (
         ("T1", r"ipad pro|tab s\d+ ?(\+|ultra)|surface pro|surface book|oneplus pad 3"),
-        ("T3", r"kindle|\bfire\b|tab a|tab e\b|tab 3|tab 4|ipad (2|\()|ipad mini$|ipad mini [23]$"
-               r"|nokia|tab m10|mediapad|redmi pad|surface go|surface rt|nexus"),
+        (
+            "T3",
+            r"kindle|\bfire\b|tab a|tab e\b|tab 3|tab 4|ipad (2|\()|ipad mini$|ipad mini [23]$"
+            r"|nokia|tab m10|mediapad|redmi pad|surface go|surface rt|nexus",
+        ),
         ("T2", ""),
     ),
     "laptop": (
-        ("L1", r"macbook pro 1[46]|macbook pro \(16|macbook air 1|macbook pro 13-inch \(m|macbook neo"
-               r"|xps|spectre|blade|alienware|zephyrus|surface (laptop|book)|x1 |titan|raider|stealth"
-               r"|gram|zenbook (s|duo|pro)|legion pro|yoga 9|omnibook|galaxy book\d (pro|ultra)|dragonfly"
-               r"|matebook x|precision|thinkpad p\d|creator"),
-        ("L3", r"hp laptop|aspire|ideapad (1|3|100|s145|320|330|slim 3)|inspiron|vivobook|chromebook"
-               r"|asus x\d|swift sf1|surface laptop go|latitude [ed]\d|thinkpad e\d|modern 1\d"
-               r"|galaxy book go|matebook d"),
+        (
+            "L1",
+            r"macbook pro 1[46]|macbook pro \(16|macbook air 1|macbook pro 13-inch \(m|macbook neo"
+            r"|xps|spectre|blade|alienware|zephyrus|surface (laptop|book)|x1 |titan|raider|stealth"
+            r"|gram|zenbook (s|duo|pro)|legion pro|yoga 9|omnibook|galaxy book\d (pro|ultra)|dragonfly"
+            r"|matebook x|precision|thinkpad p\d|creator",
+        ),
+        (
+            "L3",
+            r"hp laptop|aspire|ideapad (1|3|100|s145|320|330|slim 3)|inspiron|vivobook|chromebook"
+            r"|asus x\d|swift sf1|surface laptop go|latitude [ed]\d|thinkpad e\d|modern 1\d"
+            r"|galaxy book go|matebook d",
+        ),
         ("L2", ""),
     ),
     "desktop": (
         ("DA", r"imac|all-in-one|surface studio|m83z"),
-        ("D1", r"gaming|water-cooled|workstation|mac pro|mac studio|rog|tuf|aorus|taichi|steel legend"
-               r"|phantom|crosshair|aurora|alienware|omen"),
+        (
+            "D1",
+            r"gaming|water-cooled|workstation|mac pro|mac studio|rog|tuf|aorus|taichi|steel legend"
+            r"|phantom|crosshair|aurora|alienware|omen",
+        ),
         ("D2", ""),
     ),
     "console": (
@@ -66,8 +84,20 @@ _COMPILED = {
 
 # What a repair shop sees most, before its own repairs give a better count.
 _BRAND_WEIGHT = {
-    "Apple": 60, "Samsung": 50, "Sony": 45, "Nintendo": 45, "Microsoft": 38, "Google": 32, "HP": 28,
-    "Dell": 28, "Lenovo": 28, "Xiaomi": 24, "ASUS": 22, "OnePlus": 20, "Huawei": 20, "Acer": 20,
+    "Apple": 60,
+    "Samsung": 50,
+    "Sony": 45,
+    "Nintendo": 45,
+    "Microsoft": 38,
+    "Google": 32,
+    "HP": 28,
+    "Dell": 28,
+    "Lenovo": 28,
+    "Xiaomi": 24,
+    "ASUS": 22,
+    "OnePlus": 20,
+    "Huawei": 20,
+    "Acer": 20,
 }
 _TYPICAL_REPAIR_YEAR = 2022
 _WORTH = {"1": 12, "2": 6, "A": 6, "H": 9, "F": 4}

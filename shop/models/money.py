@@ -60,9 +60,7 @@ class Money:
         return self.amount != 0
 
     def percent(self, basis_points: int) -> "Money":
-        return Money(
-            divide_rounded(self.amount * _require_int(basis_points), BASIS_POINTS), self.currency
-        )
+        return Money(divide_rounded(self.amount * _require_int(basis_points), BASIS_POINTS), self.currency)
 
     def round_to(self, step: int) -> "Money":
         """The nearest multiple of `step` minor units."""
@@ -71,9 +69,7 @@ class Money:
     def convert(self, currency: str, *, rate_millionths: int) -> "Money":
         """In `currency`, at `rate_millionths` of one major unit of it for one major unit of ours."""
         numerator = self.amount * _require_int(rate_millionths) * 10 ** minor_digits(currency)
-        return Money(
-            divide_rounded(numerator, MILLIONTHS * 10 ** minor_digits(self.currency)), currency
-        )
+        return Money(divide_rounded(numerator, MILLIONTHS * 10 ** minor_digits(self.currency)), currency)
 
     def _same(self, other: "Money") -> int:
         if not isinstance(other, Money):
@@ -129,6 +125,4 @@ def format_money(money: Money, locale: str, *, whole: bool = False) -> str:
     if not whole or money.amount % 10**digits:
         return format_currency(value, money.currency, locale=locale)
     pattern = Locale.parse(locale).currency_formats["standard"].pattern.replace(".00", "")
-    return format_currency(
-        value, money.currency, locale=locale, format=pattern, currency_digits=False
-    )
+    return format_currency(value, money.currency, locale=locale, format=pattern, currency_digits=False)

@@ -9,6 +9,8 @@ Labels are English msgids; `docs/pricing.md` is the description for people.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from functools import reduce
+from operator import add
 
 from shop.models.money import Money, TaxSplit, minor_digits, split_inclusive
 from shop.models.price_rules import PriceFacts, RepairFact, Rule, RuleBook, applies
@@ -64,6 +66,8 @@ class Price:
 
 def price(book: RuleBook, facts: PriceFacts) -> Price:
     """Raises NoBasePrice for a repair the rules do not know, KeyError for a currency without rate."""
+    if not facts.repairs:
+        raise ValueError("a price needs at least one repair")
     active = [rule for rule in book.rules if _is_valid_at(rule, facts.at)]
     lines, reasons = [], []
     for repair in facts.repairs:
@@ -72,7 +76,7 @@ def price(book: RuleBook, facts: PriceFacts) -> Price:
         reasons += why
     _price_order(_Context(book, facts, None), active, lines, reasons)
     lines = [line for line in lines if line.amount or line.code.startswith("repair:")]
-    total = sum((line.amount for line in lines), Money(0, facts.currency))
+    total = _sum([Money(0, facts.currency), *(line.amount for line in lines)])
     return Price(
         total=total,
         lines=tuple(lines),
@@ -85,9 +89,7 @@ def price(book: RuleBook, facts: PriceFacts) -> Price:
 
 
 def _is_valid_at(rule: Rule, at: datetime) -> bool:
-    return (rule.valid_from is None or rule.valid_from <= at) and (
-        rule.valid_until is None or at < rule.valid_until
-    )
+    return (rule.valid_from is None or rule.valid_from <= at) and (rule.valid_until is None or at < rule.valid_until)
 
 
 def _tax(book: RuleBook, country: str, total: Money) -> TaxSplit | None:
@@ -110,41 +112,37 @@ class _Context:
         base = Money(amount, self.book.currency)
         if self.facts.currency == self.book.currency:
             return base
-        return base.convert(
-            self.facts.currency, rate_millionths=self.book.rates[self.facts.currency]
-        )
+        return base.convert(self.facts.currency, rate_millionths=self.book.rates[self.facts.currency])
 
 
 def _price_item(context: _Context, rules: list[Rule]) -> tuple[PriceLine, list[Reason]]:
-    repair, running, reasons = context.repair, Money(0, context.facts.currency), []
-    matching = [rule for rule in rules if rule.scope == "item" and applies(rule, context.facts, context.repair)]
+    repair, deltas, reasons = context.repair, [Money(0, context.facts.currency)], []
+    matching = [rule for rule in rules if rule.scope == "item" and applies(rule, context.facts, repair)]
     if not any(rule.kind == "base" for rule in matching):
         raise NoBasePrice(repair.slug)
-    for rule, step in _steps(matching, context, lambda: running):
-        running += step.delta
+    for rule, step in _steps(matching, context, lambda: _sum(deltas)):
+        deltas.append(step.delta)
         reasons.append(_reason(rule, step, repair.name))
-    return PriceLine(repair.name, running, f"repair:{repair.slug}"), reasons
+    return PriceLine(repair.name, _sum(deltas), f"repair:{repair.slug}"), reasons
 
 
-def _price_order(
-    context: _Context, rules: list[Rule], lines: list[PriceLine], reasons: list[Reason]
-) -> None:
-    zero = Money(0, context.facts.currency)
-    matching = [rule for rule in rules if rule.scope == "order" and applies(rule, context.facts, context.repair)]
-    for rule, step in _steps(
-        [rule for rule in matching if rule.kind != "round"],
-        context,
-        lambda: sum((line.amount for line in lines), zero),
-    ):
+def _price_order(context: _Context, rules: list[Rule], lines: list[PriceLine], reasons: list[Reason]) -> None:
+    """Adds the lines of the whole order to those of the items, then rounds each line."""
+    matching = [rule for rule in rules if rule.scope == "order" and applies(rule, context.facts, None)]
+    adding = [rule for rule in matching if rule.kind != "round"]
+    for rule, step in _steps(adding, context, lambda: _sum(line.amount for line in lines)):
         lines.append(PriceLine(rule.label, step.delta, rule.code))
         reasons.append(_reason(rule, step, ""))
-    for rule in (rule for rule in matching if rule.kind == "round"):
-        _round_lines(rule, context, lines, reasons)
+    for rule in matching:
+        if rule.kind == "round":
+            _round_lines(rule, context, lines, reasons)
 
 
-def _round_lines(
-    rule: Rule, context: _Context, lines: list[PriceLine], reasons: list[Reason]
-) -> None:
+def _sum(amounts: Iterable[Money]) -> Money:
+    return reduce(add, amounts)
+
+
+def _round_lines(rule: Rule, context: _Context, lines: list[PriceLine], reasons: list[Reason]) -> None:
     """Each line is rounded by itself, so that rounding never needs a line of its own."""
     for index, line in enumerate(lines):
         step = _effect(rule, line.amount, context)
@@ -241,9 +239,7 @@ def _cover_part(effect: Mapping, running: Money, context: _Context) -> _Step:
 def _round(effect: Mapping, running: Money, context: _Context) -> _Step:
     currency = running.currency
     step = effect.get("to", {}).get(currency, 10 ** minor_digits(currency))
-    return _Step(
-        running.round_to(step) - running, N_("To the nearest %(step)s"), {"step": Money(step, currency)}
-    )
+    return _Step(running.round_to(step) - running, N_("To the nearest %(step)s"), {"step": Money(step, currency)})
 
 
 _EFFECTS = {

@@ -81,9 +81,7 @@ class RuleBook:
 
 def applies(rule: Rule, facts: PriceFacts, repair: RepairFact | None) -> bool:
     """Whether all conditions hold for one repair or, with None, for the order as a whole."""
-    return all(
-        _CONDITIONS[name](expected, facts, repair) for name, expected in rule.conditions.items()
-    )
+    return all(_CONDITIONS[name](expected, facts, repair) for name, expected in rule.conditions.items())
 
 
 _CONDITIONS: dict[str, Callable] = {
@@ -95,30 +93,17 @@ _CONDITIONS: dict[str, Callable] = {
     "country": lambda allowed, facts, repair: facts.country in allowed,
     "currency": lambda allowed, facts, repair: facts.currency in allowed,
     "months": lambda allowed, facts, repair: facts.at.month in allowed,
-    "age_min": lambda years, facts, repair: (
-        facts.device_age_years is not None and facts.device_age_years >= years
-    ),
-    "age_max": lambda years, facts, repair: (
-        facts.device_age_years is not None and facts.device_age_years <= years
-    ),
-    "demand_min": lambda ratio, facts, repair: (
-        facts.demand_bp is not None and facts.demand_bp >= ratio
-    ),
-    "demand_max": lambda ratio, facts, repair: (
-        facts.demand_bp is not None and facts.demand_bp <= ratio
-    ),
-    "together": lambda wanted, facts, repair: (
-        sum(each.slug in wanted["of"] for each in facts.repairs) >= wanted["min"]
-    ),
+    "age_min": lambda years, facts, repair: facts.device_age_years is not None and facts.device_age_years >= years,
+    "age_max": lambda years, facts, repair: facts.device_age_years is not None and facts.device_age_years <= years,
+    "demand_min": lambda ratio, facts, repair: facts.demand_bp is not None and facts.demand_bp >= ratio,
+    "demand_max": lambda ratio, facts, repair: facts.demand_bp is not None and facts.demand_bp <= ratio,
+    "together": lambda wanted, facts, repair: sum(each.slug in wanted["of"] for each in facts.repairs) >= wanted["min"],
     "repair_type": lambda allowed, facts, repair: repair is not None and repair.slug in allowed,
-    "repair_category": lambda allowed, facts, repair: (
-        repair is not None and repair.category in allowed
-    ),
+    "repair_category": lambda allowed, facts, repair: repair is not None and repair.category in allowed,
     "needs_part": lambda needed, facts, repair: repair is not None and repair.needs_part is needed,
-    "part_cost_known": lambda known, facts, repair: (
-        repair is not None and (repair.part_cost is not None) is known
-    ),
+    "part_cost_known": lambda known, facts, repair: repair is not None and (repair.part_cost is not None) is known,
 }
+
 
 def rule_faults(rule: Rule) -> list[str]:
     """What is wrong with a rule, in words for whoever edits it; empty when it can be used."""

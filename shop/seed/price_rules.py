@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """The first published rule set: base prices from `prices.csv`, then what changes them, in order.
 
 Amounts are pence. Calibrated on UK prices gathered by the project (2011 to 2023, brought to today);
@@ -21,26 +22,63 @@ _PHONES, _TABLETS, _LAPTOPS = ["smartphone"], ["tablet"], ["laptop"]
 _DESKTOPS, _CONSOLES, _WATCHES = ["desktop"], ["console"], ["wearable"]
 _COMPUTERS = ["laptop", "desktop"]
 _GLASS = [
-    "phone-display-original", "phone-display-compatible", "phone-glass", "phone-back-glass",
-    "tablet-display", "tablet-glass", "watch-display", "handheld-display",
+    "phone-display-original",
+    "phone-display-compatible",
+    "phone-glass",
+    "phone-back-glass",
+    "tablet-display",
+    "tablet-glass",
+    "watch-display",
+    "handheld-display",
 ]
 _OPENED_PHONE = [
-    "phone-display-original", "phone-display-compatible", "phone-glass", "phone-back-glass",
-    "phone-camera", "phone-speaker", "phone-microphone", "phone-buttons", "phone-unlock",
-    "phone-sim", "phone-battery", "phone-port", "phone-wireless",
+    "phone-display-original",
+    "phone-display-compatible",
+    "phone-glass",
+    "phone-back-glass",
+    "phone-camera",
+    "phone-speaker",
+    "phone-microphone",
+    "phone-buttons",
+    "phone-unlock",
+    "phone-sim",
+    "phone-battery",
+    "phone-port",
+    "phone-wireless",
 ]
 _OPENED_TABLET = [
-    "tablet-display", "tablet-glass", "tablet-camera", "tablet-buttons", "tablet-speaker",
-    "tablet-battery", "tablet-port",
+    "tablet-display",
+    "tablet-glass",
+    "tablet-camera",
+    "tablet-buttons",
+    "tablet-speaker",
+    "tablet-battery",
+    "tablet-port",
 ]
 _OPENED_COMPUTER = [
-    "laptop-display", "laptop-keyboard", "laptop-trackpad", "laptop-hinge", "laptop-battery",
-    "laptop-port", "computer-cooling", "computer-storage", "computer-memory", "desktop-power",
-    "desktop-graphics", "desktop-display",
+    "laptop-display",
+    "laptop-keyboard",
+    "laptop-trackpad",
+    "laptop-hinge",
+    "laptop-battery",
+    "laptop-port",
+    "computer-cooling",
+    "computer-storage",
+    "computer-memory",
+    "desktop-power",
+    "desktop-graphics",
+    "desktop-display",
 ]
 _OPENED_CONSOLE = [
-    "console-hdmi", "console-drive", "console-power", "console-cooling", "console-storage",
-    "handheld-display", "handheld-card", "handheld-battery", "handheld-port",
+    "console-hdmi",
+    "console-drive",
+    "console-power",
+    "console-cooling",
+    "console-storage",
+    "handheld-display",
+    "handheld-card",
+    "handheld-battery",
+    "handheld-port",
 ]
 _SOFTWARE = ["computer-reinstall", "computer-virus", "computer-transfer"]
 
@@ -122,7 +160,9 @@ def _season_rules() -> Iterator[Rule]:
 
 def _demand_rules() -> Iterator[Rule]:
     urgent = {"urgency": ["express", "same_day"]}
-    yield _demand("demand.full", N_("The bench is full: urgent work waits for nobody"), 1500, {**urgent, "demand_min": 15_000})
+    yield _demand(
+        "demand.full", N_("The bench is full: urgent work waits for nobody"), 1500, {**urgent, "demand_min": 15_000}
+    )
     yield _demand("demand.busy", N_("A busy bench: urgent work takes a place"), 1000, {**urgent, "demand_min": 11_000})
     for name, categories in (("computers", _COMPUTERS), ("consoles", _CONSOLES)):
         yield _demand(
@@ -228,14 +268,33 @@ def _fees() -> Iterator[Rule]:
             )  # fmt: skip
 
 
-def _item(code: str, label: str, kind: str, effect: dict, *, conditions: dict | None = None, group: str = "", stacking: str = "stack", valid: tuple = (None, None)) -> Rule:
+def _item(
+    code: str,
+    label: str,
+    kind: str,
+    effect: dict,
+    *,
+    conditions: dict | None = None,
+    group: str = "",
+    stacking: str = "stack",
+    valid: tuple = (None, None),
+) -> Rule:
     return Rule(
         code=code, label=label, kind=kind, scope="item", effect=effect, conditions=conditions or {},
         stacking_group=group, stacking=stacking, valid_from=valid[0], valid_until=valid[1],
     )  # fmt: skip
 
 
-def _order(code: str, label: str, kind: str, effect: dict, *, conditions: dict | None = None, group: str = "", stacking: str = "stack") -> Rule:
+def _order(
+    code: str,
+    label: str,
+    kind: str,
+    effect: dict,
+    *,
+    conditions: dict | None = None,
+    group: str = "",
+    stacking: str = "stack",
+) -> Rule:
     return Rule(
         code=code, label=label, kind=kind, scope="order", effect=effect, conditions=conditions or {},
         stacking_group=group, stacking=stacking,

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """The eight service categories and their repair types. Names are msgids, marked for translation."""
 
 from typing import NamedTuple

@@ -228,15 +228,11 @@ def _shown(value, locale: str) -> str:
 def make_quote(price: Price, *, device_id: int, repair_type_ids: Sequence[int]) -> Quote:
     """Keeps the price as it is now, until its `valid_until`; later rules never alter it."""
     quote = Quote(
-        facts=_dump(
-            {**asdict(price.facts), "device_id": device_id, "repair_type_ids": list(repair_type_ids)}
-        ),
+        facts=_dump({**asdict(price.facts), "device_id": device_id, "repair_type_ids": list(repair_type_ids)}),
         result=_dump(
             {
                 "lines": [asdict(line) for line in price.lines],
-                "explanation": [
-                    {**asdict(reason), "params": _plain_params(reason)} for reason in price.explanation
-                ],
+                "explanation": [{**asdict(reason), "params": _plain_params(reason)} for reason in price.explanation],
                 "tax": price.tax and asdict(price.tax),
             }
         ),
@@ -275,9 +271,7 @@ def quoted_price(quote: Quote) -> Price:
     tax = result["tax"]
     return Price(
         total=quote.money,
-        lines=tuple(
-            PriceLine(**{**line, "amount": Money(**line["amount"])}) for line in result["lines"]
-        ),
+        lines=tuple(PriceLine(**{**line, "amount": Money(**line["amount"])}) for line in result["lines"]),
         explanation=tuple(_restored_reason(reason) for reason in result["explanation"]),
         tax=tax and TaxSplit(Money(**tax["net"]), Money(**tax["tax"]), tax["rate_bp"]),
         valid_until=quote.expires_at,
