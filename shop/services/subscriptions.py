@@ -4,7 +4,22 @@ Live updates are not listed: the relay announces every sealed event to the staff
 that missed one asks for all since the last position it saw.
 """
 
+from shop.models.workflow import State
+
 MAIL = "mail"
+
+# Entering one of these states is told to the customer; the others are the shop's own business.
+TOLD_BY_MAIL = frozenset(
+    {
+        State.AWAITING_APPROVAL,
+        State.AWAITING_PARTS,
+        State.READY,
+        State.COLLECTED,
+        State.SHIPPED,
+        State.CANCELLED,
+        State.UNREPAIRABLE,
+    }
+)
 
 SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "repair.booked": (MAIL,),
@@ -18,6 +33,18 @@ SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "staff.signed_out": (),
     "staff.locked": (),
     "staff.second_factor_changed": (),
+    "staff.role_changed": (),
+    "staff.disabled": (),
+    "staff.enabled": (),
+    "staff.unlocked": (),
+    "staff.sign_ins_ended": (),
+    "staff.password_changed": (),
+    "repair.delivery_resent": (),
+    "staff.delivery_resent": (),
+    "device_model.added": (),
+    "device_model.changed": (),
+    "device_model.retired": (),
+    "device_model.restored": (),
 }
 
 
