@@ -2,7 +2,7 @@
 
 Revision ID: 0001
 Revises:
-Create Date: 2026-11-22 13:27:18.704907
+Create Date: 2026-11-22 13:28:13.750414
 
 """
 

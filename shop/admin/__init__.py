@@ -1,5 +1,13 @@
+"""The staff console."""
+
 from flask import Flask
+
+from shop.admin import access, console, sign_in
+from shop.admin.repairs import RepairsView
 
 
 def init_app(app: Flask) -> None:
-    """Registers this room's routes."""
+    access.init_app(app)
+    sign_in.init_app(app)
+    admin = console.init_app(app)
+    admin.add_view(RepairsView("Repairs", path="repairs"))

@@ -15,7 +15,6 @@ from shop.models.workflow import WAITING_ON, State, is_open
 
 FIRST_NUMBER = 10_001
 _OPEN = text("is_open")
-_OPEN_SQLITE = text("is_open = 1")
 
 
 def new_tracking_token() -> str:
@@ -27,10 +26,10 @@ class Repair(db.Model):
     __tablename__ = "repairs"
     __table_args__ = (
         CheckConstraint("version >= 0", name="version"),
-        Index("ix_repairs_open_due", "due_at", "id", postgresql_where=_OPEN, sqlite_where=_OPEN_SQLITE),
+        Index("ix_repairs_open_due", "due_at", "id", postgresql_where=_OPEN, sqlite_where=_OPEN),
         Index(
             "ix_repairs_open_counts", "status", "assignee_id", "due_at",
-            postgresql_where=_OPEN, sqlite_where=_OPEN_SQLITE,
+            postgresql_where=_OPEN, sqlite_where=_OPEN,
         ),
         Index("ix_repairs_status_id", "status", "id"),
         Index("ix_repairs_assignee_id", "assignee_id", "id"),

@@ -42,9 +42,16 @@ class Edit:
 
 def get_repair(number: str) -> Repair:
     """The repair with all that its page shows. Raises NotFound."""
-    query = select(Repair).where(Repair.number == number.upper()[:16]).options(
-        joinedload(Repair.customer), joinedload(Repair.device), joinedload(Repair.assignee),
-        joinedload(Repair.location), selectinload(Repair.lines),
+    query = (
+        select(Repair)
+        .where(Repair.number == number.upper()[:16])
+        .options(
+            joinedload(Repair.customer),
+            joinedload(Repair.device),
+            joinedload(Repair.assignee),
+            joinedload(Repair.location),
+            selectinload(Repair.lines),
+        )
     )
     return _found(db.session.scalar(query))
 
@@ -78,7 +85,9 @@ def move(repair: Repair, target: State | str, *, actor: Actor, seen: State | str
     repair.enter(transition.target, at=now)
     repair.updated_at = now
     record(
-        "repair.moved", repair, actor=actor,
+        "repair.moved",
+        repair,
+        actor=actor,
         body={"from": before, "to": transition.target, "minutes": int((now - since).total_seconds() // 60)},
     )
     return transition
@@ -101,15 +110,18 @@ def assign(repair: Repair, assignee_id: int | None, *, actor: Actor) -> None:
 def edit(repair: Repair, changes: dict[str, str], *, base: dict[str, str], actor: Actor) -> Edit:
     """Saves what was typed into a locked repair, merged with what a colleague saved meanwhile.
 
-    `base` holds the values that the person saw before typing. A field that only one of the two changed
-    takes that change; a field that both changed differently raises Stale with all such fields, and nothing
-    is saved. Raises Invalid for values that cannot be kept. Saving the same twice changes nothing.
+    `base` holds, for every field of `changes`, the value that the person saw before typing. A field that
+    only one of the two changed takes that change; a field that both changed differently raises Stale with
+    all such fields, and nothing is saved. Raises Invalid for values that cannot be kept. Saving the same
+    twice changes nothing.
     """
     _check_rights(changes, actor)
-    cleaned = _clean(changes)
+    if unseen := changes.keys() - base.keys():
+        raise Invalid({field: "Reload the page and type this again." for field in unseen})
+    cleaned, base = _clean(changes), {field: _plain(base[field]) for field in changes}
     current = {field: _read(repair, field) for field in cleaned}
-    mine = {field: value for field, value in cleaned.items() if value != base.get(field, current[field])}
-    theirs = tuple(field for field in cleaned if current[field] != base.get(field, current[field]))
+    mine = {field: value for field, value in cleaned.items() if value != base[field]}
+    theirs = tuple(field for field in cleaned if current[field] != base[field])
     clashes = {
         field: (base[field], current[field], mine[field])
         for field in theirs
@@ -142,6 +154,15 @@ def add_note(repair: Repair, body: str, *, actor: Actor) -> Note:
     repair.updated_at = utc_now()
     record("repair.noted", repair, actor=actor, body={"note": note.id})
     return note
+
+
+def editable_values(repair: Repair) -> dict[str, str]:
+    """Every field that can be edited, as it is now."""
+    return {field: _read(repair, field) for field in EDITABLE}
+
+
+def may_edit(field: str, actor: Actor) -> bool:
+    return actor.may(_NEEDS.get(field, "repair.edit"))
 
 
 def allowed_moves(repair: Repair, actor: Actor) -> list[Transition]:
@@ -195,11 +216,12 @@ def _check_rights(changes: dict[str, str], actor: Actor) -> None:
     for field in changes:
         if field not in EDITABLE:
             raise NotAllowed(f"{field} cannot be edited.")
-        actor.require(_NEEDS.get(field, "repair.edit"))
+        if not may_edit(field, actor):
+            raise NotAllowed(f"Your role does not edit this: {field}.")
 
 
 def _clean(changes: dict[str, str]) -> dict[str, str]:
-    cleaned = {field: value.replace("\r\n", "\n").replace("\x00", "").strip() for field, value in changes.items()}
+    cleaned = {field: _plain(value) for field, value in changes.items()}
     faults = {
         field: f"Keep this under {EDITABLE[field][1]:,} characters; it has {len(value):,}."
         for field, value in cleaned.items()
@@ -214,6 +236,11 @@ def _clean(changes: dict[str, str]) -> dict[str, str]:
     if faults:
         raise Invalid(faults)
     return cleaned
+
+
+def _plain(text: str) -> str:
+    """Text as it is kept: line ends as browsers do not send them, no NUL, no space around."""
+    return text.replace("\r\n", "\n").replace("\x00", "").strip()
 
 
 def _read(repair: Repair, field: str) -> str:

@@ -35,6 +35,10 @@ class CodeNeeded(ShopError):
 
     code = "code_needed"
 
+    def __init__(self, staff_id: int):
+        super().__init__()
+        self.staff_id = staff_id
+
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
@@ -60,8 +64,11 @@ def create_staff(*, email: str, password: str, role: str, name: str = "", actor:
     if find_staff(email):
         raise Invalid({"email": f"{email} has an account already."})
     person = Staff(
-        email=email, name=name.strip() or email.split("@")[0], role=role,
-        password_hash=passwords.hash_password(password), version=0,
+        email=email,
+        name=name.strip() or email.split("@")[0],
+        role=role,
+        password_hash=passwords.hash_password(password),
+        version=0,
     )
     db.session.add(person)
     try:
@@ -73,28 +80,35 @@ def create_staff(*, email: str, password: str, role: str, name: str = "", actor:
     return person
 
 
-def sign_in(*, email: str, password: str, code: str = "", address: str = "", browser: str = "") -> str:
-    """Checks the credentials and returns the token of a new sign-in.
+def sign_in(*, email: str, password: str, address: str = "", browser: str = "") -> str:
+    """Checks address and password and returns the token of a new sign-in.
 
-    Raises SignInFailed, or CodeNeeded when only the second factor is missing. A failure is counted in the
-    row, so the caller commits in both cases.
+    Raises SignInFailed, or CodeNeeded when the second factor is still missing. A failure is counted in the
+    row, so the caller commits in every case.
     """
     person = _lock_staff(email)
     now = utc_now()
     password_right = passwords.matches(person.password_hash if person else None, password)
-    if person is None or person.disabled_at or (person.locked_until and person.locked_until > now):
+    if person is None or _is_shut_out(person, now=now):
         raise SignInFailed
     if not password_right:
         _count_failure(person, now=now)
         raise SignInFailed
-    if person.totp_secret and not code:
-        raise CodeNeeded
-    if person.totp_secret and not second_factor.accept(person, code):
-        _count_failure(person, now=now)
-        raise SignInFailed
     if passwords.is_outdated(person.password_hash):
         person.password_hash = passwords.hash_password(password)
-    person.failures, person.locked_until = 0, None
+    if person.totp_secret:
+        raise CodeNeeded(person.id)
+    return _open_sign_in(person, now=now, address=address, browser=browser)
+
+
+def sign_in_with_code(staff_id: int, code: str, *, address: str = "", browser: str = "") -> str:
+    """The second half of a sign-in whose password was right. Raises SignInFailed; the caller commits."""
+    person, now = lock_staff(staff_id), utc_now()
+    if _is_shut_out(person, now=now) or not person.totp_secret:
+        raise SignInFailed
+    if not second_factor.accept(person, code):
+        _count_failure(person, now=now)
+        raise SignInFailed
     return _open_sign_in(person, now=now, address=address, browser=browser)
 
 
@@ -170,6 +184,13 @@ def list_assignees() -> list[tuple[int, str]]:
     return [tuple(row) for row in db.session.execute(query)]
 
 
+def names(ids: set[int]) -> dict[int, str]:
+    """The name of each of these people, also of those who have left."""
+    if not ids:
+        return {}
+    return dict(db.session.execute(select(Staff.id, Staff.name).where(Staff.id.in_(ids))).tuples().all())
+
+
 def clean_email(email: str) -> str:
     """The address in lower case. Raises Invalid with what is wrong with it."""
     try:
@@ -185,6 +206,10 @@ def _lock_staff(email: str) -> Staff | None:
     return person
 
 
+def _is_shut_out(person: Staff, *, now: datetime) -> bool:
+    return bool(person.disabled_at or (person.locked_until and person.locked_until > now))
+
+
 def _count_failure(person: Staff, *, now: datetime) -> None:
     person.failures += 1
     if person.failures >= FAILURES_BEFORE_LOCK:
@@ -194,10 +219,16 @@ def _count_failure(person: Staff, *, now: datetime) -> None:
 
 
 def _open_sign_in(person: Staff, *, now: datetime, address: str, browser: str) -> str:
+    person.failures, person.locked_until = 0, None
     token = secrets.token_urlsafe(32)
     row = SignIn(
-        token_hash=_hash(token), staff_id=person.id, created_at=now, seen_at=now, expires_at=now + SIGN_IN_LIFE,
-        address=address[:45], browser=browser[:200],
+        token_hash=_hash(token),
+        staff_id=person.id,
+        created_at=now,
+        seen_at=now,
+        expires_at=now + SIGN_IN_LIFE,
+        address=address[:45],
+        browser=browser[:200],
     )
     db.session.add(row)
     db.session.flush()

@@ -1,0 +1,83 @@
+"""The console's door: who is signed in, and whether they may."""
+
+from functools import wraps
+
+from flask import Flask, request
+from flask_login import UserMixin, current_user
+
+from shop.errors import page
+from shop.extensions import htmx, login_manager
+from shop.models.actor import Actor
+from shop.models.staff import initials
+from shop.security import local_path
+from shop.services import staff
+
+
+class Person(UserMixin):
+    """The signed-in person, as templates and routes see them."""
+
+    def __init__(self, signed_in: staff.SignedIn, token: str):
+        self.signed_in = signed_in
+        self.id, self.name, self.email, self.role = (
+            signed_in.staff_id, signed_in.name, signed_in.email, signed_in.role,
+        )  # fmt: skip
+        self.initials = initials(signed_in.name)
+        self.actor: Actor = signed_in.actor
+        self._token = token
+
+    def get_id(self) -> str:
+        return self._token
+
+    def may(self, permission: str) -> bool:
+        return self.actor.may(permission)
+
+
+def requires(permission: str):
+    """The permission that a console route asks for. A route without one is refused to everybody."""
+
+    def mark(function):
+        function.permission = permission
+        return function
+
+    return mark
+
+
+def guarded(function):
+    """For plain routes outside Flask-Admin: the same check as on its views."""
+
+    @wraps(function)
+    def checked(*args, **kwargs):
+        return refusal(getattr(function, "permission", None)) or function(*args, **kwargs)
+
+    return checked
+
+
+def refusal(permission: str | None):
+    """None if the person may pass; else the answer: sign in first, or what is not yours looks absent."""
+    if not current_user.is_authenticated:
+        return sign_in_first()
+    if permission is None or not current_user.may(permission):
+        return page(404)
+    return None
+
+
+def sign_in_first():
+    """To the sign-in page and back again; a piece of a page is never replaced by it."""
+    if request.method != "GET" or htmx or request.path.endswith("/live/since"):
+        here = local_path(htmx.current_url_abs_path if htmx else None, "/admin/")
+        return "", 401, {"HX-Redirect": f"/login?next={here}"}
+    return "", 303, {"Location": f"/login?next={request.full_path.rstrip('?')}"}
+
+
+def load_person(token: str) -> Person | None:
+    signed_in = staff.find_signed_in(token)
+    if signed_in is None:
+        return None
+    staff.touch(signed_in)
+    return Person(signed_in, token)
+
+
+def init_app(_app: Flask) -> None:
+    login_manager.session_protection = None
+    login_manager.user_loader(load_person)
+

@@ -1,0 +1,115 @@
+"""The one console: its base view, its shell, its navigation."""
+
+from flask import Flask, render_template, request
+from flask_admin import Admin, AdminIndexView, BaseView, expose
+from flask_admin.theme import Bootstrap4Theme
+from flask_babel import lazy_gettext as _l
+from flask_login import current_user
+from jinja2_fragments.flask import render_block
+
+from shop.admin.access import refusal, requires
+from shop.extensions import htmx
+from shop.models.permissions import Role
+from shop.services import live
+
+ROLE_LABELS = {
+    Role.OWNER: _l("Owner"),
+    Role.MANAGER: _l("Manager"),
+    Role.TECHNICIAN: _l("Technician"),
+    Role.FRONT_DESK: _l("Front desk"),
+    Role.READ_ONLY: _l("Read only"),
+}
+
+# Group, then items: label, icon, path, permission, whether it stands in the phone's bar.
+NAVIGATION = (
+    ("", ((_l("Repairs"), "wrench", "/admin/repairs/", "repair.view", True),)),
+    (
+        _l("Shop"),
+        (
+            (_l("Catalogue"), "smartphone", "/admin/devices/", "catalogue.view", True),
+            (_l("Price rules"), "tag", "/admin/price-rules/", "pricing.view", False),
+        ),
+    ),
+    (_l("Insight"), ((_l("Audit log"), "scroll-text", "/admin/audit/", "audit.view", False),)),
+    (
+        _l("System"),
+        (
+            (_l("Outbox"), "send", "/admin/outbox/", "outbox.view", True),
+            (_l("Health"), "activity", "/admin/health/", "health.view", False),
+            (_l("Staff"), "users-round", "/admin/staff/", "staff.view", False),
+            (_l("Style"), "palette", "/admin/style/", "style.view", False),
+        ),
+    ),
+)
+
+
+class Guarded:
+    """Denies unless the called method names a permission that the person holds."""
+
+    def _handle_view(self, name, **kwargs):
+        return refusal(getattr(getattr(type(self), name), "permission", None))
+
+    def _run_view(self, function, *args, **kwargs):
+        # Flask-Admin's own calls again with another signature on any TypeError, which hides the true one.
+        return function(self, *args, **kwargs)
+
+    def is_accessible(self) -> bool:
+        return current_user.is_authenticated
+
+
+class ConsoleView(Guarded, BaseView):
+    """A screen of our own. Its path is `/admin/<name>`."""
+
+    def __init__(self, name: str, *, path: str):
+        super().__init__(name=name, endpoint=path.replace("-", "_"), url=f"/admin/{path}")
+
+
+class Home(Guarded, AdminIndexView):
+    @expose("/")
+    @requires("console.enter")
+    def index(self):
+        return "", 303, {"Location": "/admin/repairs/"}
+
+    @expose("/live/since")
+    @requires("repair.view")
+    def since(self):
+        """JSON {changes, position, complete}: what a browser missed after `position`.
+
+        `complete` false: too much happened to list, the page is to be loaded again.
+        """
+        position = request.args.get("position", default=0, type=int)
+        return live.changes_since(max(0, min(position, 2**62)))
+
+
+def show(template: str, block: str | None = None, status: int = 200, **values):
+    """The full page, or its named block when htmx asks for a piece."""
+    if block and htmx and not htmx.boosted and not htmx.history_restore_request:
+        return render_block(template, block, **values), status
+    return render_template(template, **values), status
+
+
+def navigation() -> list[dict]:
+    """Groups of the places that this person may enter."""
+    groups = []
+    for label, places in NAVIGATION:
+        items = [_item(*place) for place in places if current_user.may(place[3])]
+        if items:
+            groups.append({"label": label, "items": items})
+    return groups
+
+
+def _item(label, icon, path, _permission, phone) -> dict:
+    return {"label": label, "icon": icon, "url": path, "active": request.path.startswith(path), "phone": phone}
+
+
+def _shell() -> dict:
+    if not request.path.startswith("/admin") or not current_user.is_authenticated:
+        return {}
+    return {"nav": navigation(), "role_label": ROLE_LABELS[current_user.role], "test_mode": True}
+
+
+def init_app(app: Flask) -> Admin:
+    app.context_processor(_shell)
+    theme = Bootstrap4Theme(base_template="layouts/console.html")
+    index = Home(name="Home", endpoint="console", url="/admin")
+    return Admin(app, name="RevivaTech", theme=theme, index_view=index)

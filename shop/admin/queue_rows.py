@@ -1,0 +1,73 @@
+"""Rows and tabs of the queue as HTML. A row is a pure function of its values and the minute, so it is remembered."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+from flask import current_app
+from flask_babel import get_locale, get_timezone, to_user_timezone
+from flask_babel import gettext as _
+from flask_login import current_user
+from jinja2_fragments.flask import render_block
+from markupsafe import Markup
+
+from shop.models.base import utc_now
+from shop.models.staff import initials
+from shop.services import queue
+
+_REMEMBERED = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    view: str
+    label: str
+    count: int | None = None
+    risk: bool = False
+
+
+def scope() -> dict:
+    """Whose `mine` and whose `today` the filters mean."""
+    tomorrow = to_user_timezone(utc_now()).date() + timedelta(days=1)
+    midnight = datetime.combine(tomorrow, datetime.min.time(), get_timezone())
+    return {"me": current_user.id, "day_ends": midnight}
+
+
+def tabs(counts: queue.Counts) -> list[Tab]:
+    status = counts.by_status.get
+    return [
+        Tab("open", _("All open"), counts.open),
+        Tab("late", _("Late"), counts.late, risk=True),
+        Tab("today", _("Due today"), counts.today),
+        Tab("mine", _("My bench"), counts.mine),
+        Tab("unassigned", _("Unassigned"), counts.unassigned),
+        Tab("approve", _("To approve"), status("awaiting_approval", 0)),
+        Tab("parts", _("Waiting for parts"), status("awaiting_parts", 0)),
+        Tab("ready", _("Ready"), status("ready", 0)),
+        Tab("closed", _("Closed")),
+        Tab("all", _("All")),
+    ]
+
+
+def render_row(row, *, gone: bool = False) -> Markup:
+    """One `<tr>`. `gone` greys a row that the list's filters no longer show."""
+    minute = int(utc_now().timestamp()) // 60
+    return _render(tuple(row), row._fields, gone, minute, str(get_locale()))
+
+
+def changes(filters: queue.Filters, numbers: list[str]) -> str:
+    """Rows that changed and the tabs with their new counts, for a list that is open."""
+    now = scope()
+    found, shown = queue.rows_of(numbers, filters, **now)
+    rows = Markup().join(render_row(row, gone=row.number not in shown) for row in found)
+    bar = render_block(
+        "admin/repairs/queue.html", "queue_tabs", filters=filters, tabs=tabs(queue.count_open(**now))
+    )
+    return Markup("<table><tbody>{}</tbody></table>{}").format(rows, Markup(bar))  # noqa: S704 - both are escaped
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _render(values: tuple, names: tuple, gone: bool, _minute: int, _locale: str) -> Markup:
+    row = dict(zip(names, values, strict=True))
+    template = current_app.jinja_env.get_template("admin/repairs/_row.html")
+    return Markup(template.render(row=row, gone=gone, initials=initials, now=utc_now()))  # noqa: S704 - escaped inside

@@ -1,0 +1,163 @@
+"""The repair queue and the ticket: HTTP in, a page or a piece of it out."""
+
+from flask import render_template, request
+from flask_admin import expose
+from flask_babel import gettext as _
+from flask_login import current_user
+
+from shop.admin.access import requires
+from shop.admin.answers import Place, dialog, done, place_of, refused
+from shop.admin.console import ConsoleView, show
+from shop.admin.queue_rows import changes, render_row, scope, tabs
+from shop.admin.ticket import ticket_facts
+from shop.extensions import db
+from shop.models.errors import Invalid, Stale
+from shop.services import queue, repairs, staff
+from shop.services.subscriptions import TOLD_BY_MAIL
+
+MOST_ROWS_AT_ONCE = 100
+LONGEST_NUMBER_LIST = 2_000
+
+
+class RepairsView(ConsoleView):
+    @expose("/")
+    @requires("repair.view")
+    def index(self):
+        filters, now = queue.parse_filters(request.args), scope()
+        page, counts = queue.page(filters, **now), queue.count_open(**now)
+        return show(
+            "admin/repairs/queue.html", "queue_body",
+            filters=filters, page=page, rows=[render_row(row) for row in page.rows],
+            counts=counts, tabs=tabs(counts), people=staff.list_assignees(),
+        )  # fmt: skip
+
+    @expose("/rows")
+    @requires("repair.view")
+    def rows(self):
+        """The named rows as they are now, for a list that is open; a row that left its filters is marked."""
+        numbers = request.args.get("numbers", "")[:LONGEST_NUMBER_LIST].split(",")[:MOST_ROWS_AT_ONCE]
+        return changes(queue.parse_filters(request.args), numbers)
+
+    @expose("/<string:number>")
+    @requires("repair.view")
+    def ticket(self, number: str):
+        return show("admin/repairs/ticket.html", "ticket", **ticket_facts(repairs.get_repair(number)))
+
+    @expose("/<string:number>/move", methods=["GET", "POST"])
+    @requires("repair.move")
+    def move(self, number: str):
+        if request.method == "GET":
+            return _move_form(repairs.get_repair(number), place=place_of(number))
+        repair, place = repairs.lock_repair(number), place_of(number)
+        try:
+            _diagnose_first(repair)
+            target = request.form.get("target", "")
+            repairs.move(repair, target, actor=current_user.actor, seen=request.form.get("seen"))
+        except Invalid as error:
+            return refused(_move_form, number, place=place, faults=error.fields, status=422)
+        except Stale:
+            return refused(_move_form, number, place=place, moved=True, status=409)
+        db.session.commit()
+        return done(number, place, _("Moved to %(status)s", status=_words(target)))
+
+    @expose("/<string:number>/assign", methods=["GET", "POST"])
+    @requires("repair.assign")
+    def assign(self, number: str):
+        if request.method == "GET":
+            return _assign_form(repairs.get_repair(number), place=place_of(number))
+        repair, place = repairs.lock_repair(number), place_of(number)
+        try:
+            repairs.assign(repair, _chosen_person(), actor=current_user.actor)
+        except Invalid as error:
+            return refused(_assign_form, number, place=place, faults=error.fields, status=422)
+        db.session.commit()
+        return done(number, place, _("Assigned"))
+
+    @expose("/<string:number>/edit", methods=["GET", "POST"])
+    @requires("repair.edit")
+    def edit(self, number: str):
+        if request.method == "GET":
+            return _edit_page(repairs.get_repair(number))
+        repair = repairs.lock_repair(number)
+        typed, base = _typed(), _fields("base.")
+        try:
+            edit = repairs.edit(repair, typed, base=base, actor=current_user.actor)
+        except Stale as error:
+            return refused(_edit_page, number, typed=typed, conflicts=error.conflicts, status=409)
+        except Invalid as error:
+            return refused(_edit_page, number, typed=typed, base=base, faults=error.fields, status=422)
+        db.session.commit()
+        words = _("Saved, together with what a colleague changed meanwhile") if edit.merged else _("Saved")
+        return done(number, Place.ticket(), words)
+
+    @expose("/<string:number>/notes", methods=["POST"])
+    @requires("repair.note")
+    def note(self, number: str):
+        repair, body = repairs.lock_repair(number), request.form.get("body", "")
+        try:
+            repairs.add_note(repair, body, actor=current_user.actor)
+        except Invalid as error:
+            db.session.rollback()
+            facts = ticket_facts(repairs.get_repair(number), note=body, note_faults=error.fields)
+            return show("admin/repairs/ticket.html", "ticket", status=422, **facts)
+        db.session.commit()
+        return done(number, Place.ticket(), _("Note added"))
+
+
+def _move_form(repair, *, place, faults=None, moved=False):
+    moves = repairs.allowed_moves(repair, current_user.actor)
+    return dialog(
+        "admin/repairs/move.html", "move_form", title=_("Move %(number)s", number=repair.number),
+        repair=repair, place=place, moves=moves, moved=moved, faults=faults or {},
+        needs_diagnosis=not repair.diagnosis and any("diagnosis" in move.needs for move in moves),
+        diagnosis=request.form.get("diagnosis", ""), target=request.form.get("target"),
+        told=TOLD_BY_MAIL,
+    )  # fmt: skip
+
+
+def _assign_form(repair, *, place, faults=None):
+    return dialog(
+        "admin/repairs/assign.html", "assign_form", title=_("Assign %(number)s", number=repair.number),
+        repair=repair, place=place, faults=faults or {}, people=staff.list_assignees(), load=queue.open_by_assignee(),
+    )  # fmt: skip
+
+
+def _edit_page(repair, *, typed=None, base=None, faults=None, conflicts=None):
+    current = repairs.editable_values(repair)
+    return show(
+        "admin/repairs/edit.html", "edit_form",
+        repair=repair, values={**current, **(typed or {})}, base={**current, **(base or {})},
+        faults=faults or {}, conflicts=conflicts or {},
+        fields=[field for field in repairs.EDITABLE if repairs.may_edit(field, current_user.actor)],
+    )  # fmt: skip
+
+
+def _diagnose_first(repair) -> None:
+    """A diagnosis typed into the move dialog is saved before the move that needs it."""
+    typed = request.form.get("diagnosis", "").strip()
+    if typed and not repair.diagnosis:
+        repairs.edit(repair, {"diagnosis": typed}, base={"diagnosis": ""}, actor=current_user.actor)
+
+
+def _chosen_person() -> int | None:
+    chosen = request.form.get("assignee", "")
+    if chosen and not (chosen.isdecimal() and len(chosen) < 10):
+        raise Invalid({"assignee": _("Choose someone who works on repairs.")})
+    return int(chosen) if chosen else None
+
+
+def _fields(prefix: str) -> dict[str, str]:
+    return {name.removeprefix(prefix): value for name, value in request.form.items() if name.startswith(prefix)}
+
+
+def _typed() -> dict[str, str]:
+    """What was typed; where both sides were offered and the text was left alone, the side that was picked."""
+    picked, offered = _fields("pick."), _fields("yours.")
+    return {
+        field: picked[field] if field in picked and value == offered.get(field) else value
+        for field, value in _fields("now.").items()
+    }
+
+
+def _words(status: str) -> str:
+    return render_template("admin/repairs/_status_words.html", status=status).strip()

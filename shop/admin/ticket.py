@@ -1,0 +1,97 @@
+"""What the ticket page shows, put together from the repair, its notes and its log."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask_login import current_user
+
+from shop.models.event import Event
+from shop.models.repair import Note, Repair
+from shop.models.workflow import MAIN_ROAD, State
+from shop.services import repairs, staff
+
+_ICONS = {
+    "repair.booked": "inbox",
+    "repair.imported": "inbox",
+    "repair.moved": "arrow-right",
+    "repair.assigned": "user-round",
+    "repair.edited": "pencil",
+    "repair.noted": "sticky-note",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the timeline."""
+
+    icon: str
+    verb: str
+    at: datetime
+    by: str
+    body: dict
+    detail: dict
+    note: str = ""
+
+
+def ticket_facts(repair: Repair, *, note: str = "", note_faults: dict | None = None) -> dict:
+    events, notes = repairs.timeline(repair), repairs.notes(repair)
+    people = staff.names(_people_in(events))
+    return {
+        "repair": repair,
+        "steps": _steps(repair, events),
+        "entries": _entries(events, notes, people),
+        "people": people,
+        "moves": repairs.allowed_moves(repair, current_user.actor) if current_user.may("repair.move") else [],
+        "note": note,
+        "note_faults": note_faults or {},
+    }
+
+
+def _people_in(events: list[Event]) -> set[int]:
+    """Ids of everyone that the log names: who acted, and who was assigned."""
+    ids = {_staff_id(event.actor) for event in events}
+    for event in events:
+        if event.verb == "repair.assigned":
+            body = json.loads(event.body)
+            ids |= {body["from"], body["to"]}
+    return ids - {None}
+
+
+def _entries(events: list[Event], notes: list[Note], people: dict[int, str]) -> list[Entry]:
+    texts = {note.id: note.body for note in notes}
+    return [_entry(event, texts, people) for event in events]
+
+
+def _entry(event: Event, texts: dict[int, str], people: dict[int, str]) -> Entry:
+    body = json.loads(event.body)
+    return Entry(
+        icon=_ICONS.get(event.verb, "circle-dot"),
+        verb=event.verb.removeprefix("repair."),
+        at=datetime.fromisoformat(event.at),
+        by=people.get(_staff_id(event.actor), ""),
+        body=body,
+        detail=json.loads(event.detail.body) if event.detail else {},
+        note=texts.get(body.get("note"), ""),
+    )
+
+
+def _steps(repair: Repair, events: list[Event]) -> list[tuple[State, str, datetime | None]]:
+    """The main road as (state, past | now | ahead, when it was entered)."""
+    entered = {State.RECEIVED: repair.received_at}
+    for event in reversed(events):
+        if event.verb == "repair.moved":
+            entered[json.loads(event.body)["to"]] = datetime.fromisoformat(event.at)
+    here = MAIN_ROAD.index(repair.status) if repair.status in MAIN_ROAD else len(MAIN_ROAD)
+    return [(state, _step_place(index, here, state in entered), entered.get(state)) for index, state in enumerate(MAIN_ROAD)]
+
+
+def _step_place(index: int, here: int, was_entered: bool) -> str:
+    if index == here:
+        return "now"
+    return "past" if index < here and was_entered else "ahead"
+
+
+def _staff_id(actor: str) -> int | None:
+    kind, _, key = actor.partition(":")
+    return int(key) if kind == "staff" and key else None
