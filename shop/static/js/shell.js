@@ -51,13 +51,16 @@ function openArrivedDialog(event) {
   dialog.querySelector("[data-safe]")?.focus();
 }
 
+function wordsOf(button) {
+  return [...button.childNodes].find((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
+}
+
 /* The pressed button keeps its width, turns its icon and says what it does. */
-function setWorking(form, submitter) {
-  const button = submitter ?? form.querySelector("button[data-working]");
+function setWorking(button) {
   if (!button?.dataset.working || button.getAttribute("aria-busy")) return;
   button.style.minWidth = `${button.offsetWidth}px`;
   button.setAttribute("aria-busy", "true");
-  const text = [...button.childNodes].find((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
+  const text = wordsOf(button);
   if (!text) return;
   button.dataset.rest = text.data;
   text.data = button.dataset.working;
@@ -66,15 +69,20 @@ function setWorking(form, submitter) {
 function setAtRest(root) {
   for (const button of root.querySelectorAll('button[aria-busy="true"]')) {
     button.removeAttribute("aria-busy");
-    const text = [...button.childNodes].find((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
+    const text = wordsOf(button);
     if (text && button.dataset.rest) text.data = button.dataset.rest;
   }
 }
 
-/* A form that is being sent is not sent twice. */
-function guardSubmit(event) {
-  if (event.submitter?.getAttribute("aria-busy") === "true") event.preventDefault();
-  else if (!event.defaultPrevented) setWorking(event.target, event.submitter);
+/* A form that is being sent is not sent twice: this runs before htmx sees the event. */
+function refuseSecondSubmit(event) {
+  if (event.submitter?.getAttribute("aria-busy") !== "true") return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}
+
+function showPlainSubmit(event) {
+  if (!event.defaultPrevented) setWorking(event.submitter);
 }
 
 function focusErrors(root) {
@@ -82,18 +90,24 @@ function focusErrors(root) {
 }
 
 document.addEventListener("htmx:configRequest", sendCsrfToken);
-document.addEventListener("htmx:afterRequest", () => setAtRest(document));
+document.addEventListener("htmx:afterRequest", (event) => setAtRest(event.detail.elt.closest("form") ?? event.detail.elt));
 document.addEventListener("htmx:load", (event) => {
   openArrivedDialog(event);
   focusErrors(event.target);
 });
-document.addEventListener("submit", guardSubmit);
+document.addEventListener("htmx:beforeRequest", (event) => {
+  setWorking(event.detail.requestConfig.triggeringEvent?.submitter);
+});
+document.addEventListener("submit", refuseSecondSubmit, { capture: true });
+document.addEventListener("submit", showPlainSubmit);
 document.addEventListener("click", (event) => {
   closeMenus({ except: event.target.closest("details[data-menu]") });
   handleDialogs(event);
 });
 document.addEventListener("keydown", closeMenuOnEscape);
-window.addEventListener("pageshow", () => setAtRest(document));
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted) setAtRest(document);
+});
 focusErrors(document);
 startTimes();
 startToasts();
