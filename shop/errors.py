@@ -1,15 +1,15 @@
 """What a person sees when something goes wrong: never a stack trace."""
 
 import structlog
-from flask import Flask, g, render_template, request
+from flask import Flask, current_app, g, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from shop.extensions import db
-from shop.models.errors import Invalid, NotAllowed, NotFound, SlotFull, Stale
+from shop.models.errors import IdempotencyMismatch, Invalid, NotAllowed, NotFound, SlotFull, Stale
 
 log = structlog.get_logger(__name__)
-_STATUS = {NotFound: 404, NotAllowed: 403, Invalid: 422, Stale: 409, SlotFull: 409}
+_STATUS = {NotFound: 404, NotAllowed: 403, Invalid: 422, Stale: 409, SlotFull: 409, IdempotencyMismatch: 422}
 _PAGES = {400, 403, 404, 405, 409, 413, 422, 429, 500, 503}
 
 
@@ -18,7 +18,12 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(CSRFError, _http_error)
     app.register_error_handler(Exception, _unexpected)
     for kind, status in _STATUS.items():
-        app.register_error_handler(kind, lambda error, status=status: page(status, message=error.message))
+        app.register_error_handler(kind, lambda error, status=status: _answer(error, status, message=error.message))
+
+
+def use_form(app: Flask, root: str, form) -> None:
+    """From now on errors at `root` and below are answered by `form(error, status, headers)`, not by a page."""
+    app.extensions.setdefault("error_forms", {})[root] = form
 
 
 def page(status: int, *, message: str = "", headers=None):
@@ -31,14 +36,21 @@ def page(status: int, *, message: str = "", headers=None):
     return body, status, headers or {}
 
 
+def _answer(error: Exception, status: int, *, message: str = "", headers=None):
+    for root, form in current_app.extensions.get("error_forms", {}).items():
+        if f"{request.path}/".startswith(f"{root}/"):
+            return form(error, status, headers or {})
+    return page(status, message=message, headers=headers)
+
+
 def _http_error(error: HTTPException):
     if error.code is None or error.code < 400:
         return error
     headers = {name: value for name, value in error.get_headers() if name in {"Retry-After", "Allow"}}
-    return page(error.code, message=getattr(error, "reason", ""), headers=headers)
+    return _answer(error, error.code, message=getattr(error, "reason", ""), headers=headers)
 
 
 def _unexpected(error: Exception):
     db.session.rollback()
     log.error("unexpected_error", exc_info=error)
-    return page(500)
+    return _answer(error, 500)

@@ -1,0 +1,83 @@
+"""Errors as application/problem+json (RFC 9457): one form, stable codes."""
+
+from flask import Response, current_app, g
+from marshmallow import Schema, fields
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+
+from shop.models.errors import Invalid, ShopError
+
+CONTENT_TYPE = "application/problem+json"
+MOST_FAULTS = 100
+_LONGEST_FIELD = 100
+
+# Status -> code, title, and what to do. A domain error brings its own code and its own words.
+PROBLEMS: dict[int, tuple[str, str, str]] = {
+    400: ("malformed_request", "The request cannot be read", "Send one JSON object in UTF-8."),
+    403: ("not_allowed", "This is not allowed", "Ask the shop for access."),
+    404: ("not_found", "There is nothing here", "/api/openapi.json lists what there is."),
+    405: ("method_not_allowed", "This address does not take that method", "The header Allow lists those it takes."),
+    409: ("slot_full", "The slot is full", "Choose another slot."),
+    413: ("too_large", "The request is too large", "Send at most 64 kB."),
+    415: ("unsupported_media_type", "The body must be JSON", "Send it with Content-Type: application/json."),
+    422: ("invalid", "Some fields cannot be used", "`errors` says for each what to do about it."),
+    429: ("rate_limited", "Too many requests", "Wait as many seconds as the header Retry-After says."),
+    500: ("internal_error", "Something went wrong on our side", "Try again; quote request_id if you ask us for help."),
+}
+_TITLES = {"idempotency_mismatch": "The key belongs to another request"}
+
+
+class Fault(Schema):
+    field = fields.String(required=True, metadata={"description": "Path of the field, such as `customer.email`."})
+    message = fields.String(required=True, metadata={"description": "What to do about it, in the language asked for."})
+
+
+class Problem(Schema):
+    """Every answer of 400 and above."""
+
+    type = fields.String(required=True, metadata={"description": "A name for the kind of problem.", "format": "uri"})
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    code = fields.String(required=True, metadata={"description": "Stable: decide by this, never by the words."})
+    detail = fields.String(required=True)
+    errors = fields.List(fields.Nested(Fault), metadata={"description": "One entry for each wrong field."})
+    request_id = fields.String(required=True, metadata={"description": "Quote it when you ask us for help."})
+
+
+def answer(error: Exception, status: int, headers: dict) -> Response:
+    """The problem document for an error that was raised below /api."""
+    code, title, advice = PROBLEMS.get(status) or PROBLEMS[500 if status >= 500 else 400]
+    faults = _faults(error)
+    if isinstance(error, ShopError):
+        code = error.code
+        advice = advice if faults else error.message
+    elif isinstance(error, BadRequest | UnsupportedMediaType):
+        advice = error.description
+    body = {
+        "type": f"urn:revivatech:problem:{code}",
+        "title": _TITLES.get(code, title),
+        "status": status,
+        "code": code,
+        "detail": advice,
+        "request_id": g.get("request_id", ""),
+    }
+    if faults:
+        body["errors"] = [{"field": name[:_LONGEST_FIELD], "message": text} for name, text in faults[:MOST_FAULTS]]
+    return Response(current_app.json.dumps(body), status, headers, content_type=CONTENT_TYPE)
+
+
+def _faults(error: Exception) -> list[tuple[str, str]]:
+    if isinstance(error, Invalid):
+        return list(error.fields.items())
+    by_location = (getattr(error, "data", None) or {}).get("messages") or {}
+    return [fault for messages in by_location.values() for fault in _flat(messages, "")]
+
+
+def _flat(messages, path: str) -> list[tuple[str, str]]:
+    """marshmallow's nested messages as (path, sentence) pairs."""
+    if not isinstance(messages, dict):
+        return [(path or "body", " ".join(map(str, messages)))]
+    faults = []
+    for key, inner in messages.items():
+        step = "" if key == "_schema" else str(key)
+        faults += _flat(inner, f"{path}.{step}" if path and step else path or step)
+    return faults

@@ -1,0 +1,182 @@
+"""The contract of the API: what goes in, what comes out. The OpenAPI document is generated from this."""
+
+from marshmallow import RAISE, Schema, fields, pre_load, validate, validates_schema
+from marshmallow.exceptions import ValidationError
+
+from shop.api.fields import Count, DayOrMoment, Id, Moment, Text
+from shop.locales import LOCALES
+from shop.models.catalogue import DeviceCategory
+from shop.services.bookings import LONGEST_ADDRESS, LONGEST_PROBLEM
+from shop.services.catalogue import LARGEST_PAGE
+from shop.services.customers import LONGEST_EMAIL, LONGEST_NAME, LONGEST_PHONE
+from shop.services.pricing import MOST_REPAIRS, SERVICE_TYPES, URGENCIES
+
+CURRENCY = validate.Regexp(r"^[A-Z]{3}\Z", error="Write the currency as three capital letters, such as GBP.")
+
+
+def _about(description: str, **more) -> dict:
+    return {"description": description, **more}
+
+
+class Query(Schema):
+    """An empty value in a query string is the same as none."""
+
+    class Meta:
+        unknown = RAISE
+
+    lang = fields.String(
+        validate=validate.OneOf(LOCALES), metadata=_about("Language of names and messages, before Accept-Language.")
+    )
+
+    @pre_load
+    def drop_empty(self, data, **_):
+        return {name: data[name] for name in data if data[name] != ""}
+
+
+class Body(Schema):
+    class Meta:
+        unknown = RAISE
+
+
+class DeviceQuery(Query):
+    q = fields.String(metadata=_about("Forgiving search in names and model numbers.", example="iphone 14"))
+    brand = fields.String(metadata=_about("Exactly this brand, in any case.", example="Apple"))
+    category = fields.String(validate=validate.OneOf([kind.value for kind in DeviceCategory]))
+    limit = Count(load_default=20, validate=validate.Range(min=1, max=LARGEST_PAGE))
+    cursor = fields.String(metadata=_about("`next` of the page before."))
+
+
+class Device(Schema):
+    id = fields.Integer(required=True)
+    brand = fields.String(required=True)
+    category = fields.String(required=True)
+    family = fields.String(required=True)
+    name = fields.String(required=True)
+    model_numbers = fields.List(fields.String(), required=True)
+    release_year = fields.Integer(required=True, allow_none=True)
+
+
+class DevicePage(Schema):
+    items = fields.List(fields.Nested(Device), required=True)
+    next = fields.String(required=True, allow_none=True, metadata=_about("Pass it as `cursor`; null on the last page."))
+
+
+class CategoryQuery(Query):
+    pass
+
+
+class RepairType(Schema):
+    id = fields.Integer(required=True)
+    slug = fields.String(required=True)
+    name = fields.String(required=True)
+    duration_minutes = fields.Integer(required=True)
+    warranty_days = fields.Integer(required=True)
+
+
+class Category(Schema):
+    id = fields.Integer(required=True)
+    slug = fields.String(required=True)
+    name = fields.String(required=True)
+    repair_types = fields.List(fields.Nested(RepairType), required=True)
+
+
+class CategoryList(Schema):
+    items = fields.List(fields.Nested(Category), required=True)
+
+
+class SlotQuery(Query):
+    service_type = fields.String(load_default="in_store", validate=validate.OneOf(SERVICE_TYPES))
+    start = DayOrMoment(
+        data_key="from", metadata=_about("Day in the shop's zone, or time. Now, if left out.", example="2026-11-26")
+    )
+    end = DayOrMoment(
+        data_key="to",
+        ends=True,
+        metadata=_about("Last day, or time before which slots begin. Two weeks on, if left out.", example="2026-11-28"),
+    )
+
+    @validates_schema
+    def runs_forward(self, data, **_):
+        if "start" in data and "end" in data and data["end"] < data["start"]:
+            raise ValidationError("`to` lies before `from`.", "to")
+
+
+class Slot(Schema):
+    start = Moment(required=True)
+    end = Moment(required=True)
+    remaining = fields.Integer(required=True, metadata=_about("Places left; 0 when full."))
+
+
+class SlotList(Schema):
+    items = fields.List(fields.Nested(Slot), required=True)
+
+
+class RepairChoice(Body):
+    """Which repairs on which device, and how."""
+
+    device_id = Id(required=True)
+    repair_type_ids = fields.List(Id(), required=True, validate=validate.Length(min=1, max=MOST_REPAIRS))
+    service_type = fields.String(required=True, validate=validate.OneOf(SERVICE_TYPES))
+    urgency = fields.String(required=True, validate=validate.OneOf(URGENCIES))
+    currency = fields.String(load_default="GBP", validate=CURRENCY)
+
+
+class PriceRequest(RepairChoice):
+    at = Moment(metadata=_about("Price at this time; now, if left out."))
+
+
+class PriceLine(Schema):
+    label = fields.String(required=True)
+    amount = fields.Integer(required=True, metadata=_about("Minor units."))
+
+
+class Reason(Schema):
+    rule = fields.String(required=True)
+    effect = fields.String(required=True)
+    amount = fields.Integer(required=True, metadata=_about("What the rule changed, in minor units."))
+
+
+class Price(Schema):
+    currency = fields.String(required=True)
+    total = fields.Integer(required=True, metadata=_about("Minor units; the sum of the lines."))
+    lines = fields.List(fields.Nested(PriceLine), required=True)
+    explanation = fields.List(fields.Nested(Reason), required=True)
+    valid_until = fields.String(required=True, metadata={"format": "date-time"})
+
+
+class Customer(Body):
+    name = Text(longest=LONGEST_NAME, required=True)
+    email = Text(longest=LONGEST_EMAIL, required=True, metadata={"format": "email"})
+    phone = Text(longest=LONGEST_PHONE, required=True, metadata=_about("National or with +; kept as +447700900418."))
+    locale = fields.String(load_default="en", metadata=_about("Language to write in: en or pt_BR."))
+
+
+class BookingRequest(RepairChoice):
+    slot_start = Moment(
+        load_default=None,
+        allow_none=True,
+        metadata=_about("`start` of a slot. Needed for pickup; in store may do without; postal takes none."),
+    )
+    problem = Text(longest=LONGEST_PROBLEM, required=True)
+    customer = fields.Nested(Customer, required=True)
+    address = fields.String(
+        load_default="", validate=validate.Length(max=LONGEST_ADDRESS), metadata=_about("Where to collect; for pickup.")
+    )
+    postcode = fields.String(load_default="", validate=validate.Length(max=10), metadata=_about("For pickup."))
+
+
+class BookingHeaders(Schema):
+    key = fields.String(
+        data_key="Idempotency-Key",
+        required=True,
+        validate=validate.Regexp(r"^[\x21-\x7e]{1,255}\Z", error="Send 1 to 255 visible ASCII characters."),
+        metadata=_about("New for each booking; the same when the same booking is sent again.", maxLength=255),
+    )
+
+
+class Booking(Schema):
+    number = fields.String(required=True)
+    status = fields.String(required=True)
+    total = fields.Integer(required=True, metadata=_about("Minor units."))
+    currency = fields.String(required=True)
+    tracking_url = fields.String(required=True, metadata={"format": "uri"})

@@ -1,0 +1,56 @@
+"""A request that is sent twice acts once and is answered twice."""
+
+import hashlib
+import json
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from shop.extensions import db
+from shop.models.base import utc_now
+from shop.models.booking import IdempotencyKey
+from shop.models.errors import IdempotencyMismatch
+
+_INSERT = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
+
+
+def remembered(scope: str, key: str, request: dict) -> dict | None:
+    """The answer given to this key before, or None: then the key is ours and the caller must act.
+
+    Ask before acting and in the same transaction, and call `remember` before its commit. A twin that asks
+    meanwhile waits for that commit and gets the answer, or the key if we roll back: nothing is remembered of a
+    request that failed. Raises IdempotencyMismatch when the key was used with another request.
+    """
+    digest = _digest(request)
+    if _claim(scope, key, digest):
+        return None
+    stored = db.session.execute(select(IdempotencyKey.request_hash, IdempotencyKey.answer).where(_is(scope, key))).one()
+    if stored.request_hash != digest:
+        raise IdempotencyMismatch("This key was used before with another request. Use a new key for a new request.")
+    return json.loads(stored.answer)
+
+
+def remember(scope: str, key: str, answer: dict) -> None:
+    """Keeps the answer of a key that `remembered` gave to this transaction."""
+    db.session.execute(update(IdempotencyKey).where(_is(scope, key)).values(answer=json.dumps(answer)))
+
+
+def _claim(scope: str, key: str, digest: str) -> bool:
+    """True if the row is ours. Waits for a rival that holds the same key until it has committed or given up."""
+    insert = _INSERT[db.engine.dialect.name]
+    statement = (
+        insert(IdempotencyKey)
+        .values(scope=scope, key=key, request_hash=digest, answer="null", created_at=utc_now())
+        .on_conflict_do_nothing(index_elements=["scope", "key"])
+        .returning(IdempotencyKey.key)
+    )
+    return db.session.scalar(statement) is not None
+
+
+def _digest(request: dict) -> str:
+    """Equal for equal requests, however their JSON was laid out."""
+    return hashlib.sha256(json.dumps(request, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _is(scope: str, key: str):
+    return (IdempotencyKey.scope == scope) & (IdempotencyKey.key == key)
