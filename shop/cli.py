@@ -5,11 +5,12 @@ import sys
 import click
 from flask import Flask
 from flask.cli import AppGroup
+from tqdm import tqdm
 
 from shop.extensions import db
 from shop.models.errors import Invalid
 from shop.models.permissions import Role
-from shop.services import audit, staff
+from shop.services import audit, demo, seed, staff
 
 user_cli = AppGroup("user", help="People of the staff.")
 audit_cli = AppGroup("audit", help="The sealed log.")
@@ -40,9 +41,44 @@ def verify(head: str | None) -> None:
     click.echo(f"Good to position {verdict.position}. Head {verdict.position}:{verdict.head}")
 
 
+@click.command("seed")
+def load_seed() -> None:
+    """Loads catalogue, price list and the first branch. Running it again changes nothing."""
+    seed.load_reference_data()
+    db.session.commit()
+    click.echo("The reference data are in place.")
+
+
+@click.command("demo")
+@click.option("--repairs", type=click.IntRange(min=1), required=True, help="How many to add.")
+@click.option("--seed", "number", type=int, default=1, show_default=True, help="Another number, another shop.")
+@click.option("--if-empty", is_flag=True, help="Do nothing, without complaint, where there are repairs already.")
+@click.option("--force", is_flag=True, help="Add to a shop that has repairs already. Nothing is ever deleted.")
+@click.option("--quiet", is_flag=True, help="No progress bar and no words.")
+def add_demo(repairs: int, number: int, if_empty: bool, force: bool, quiet: bool) -> None:
+    """Fills the shop with invented repairs and the demo staff.
+
+    Refuses where there are repairs already, so that no real shop is mixed with invented people by mistake. All
+    is one transaction: stopped half-way, it leaves nothing behind. While a large number is added, a server on
+    the same database can read, but must wait to write.
+    """
+    if demo.has_repairs() and not force:
+        if if_empty:
+            return
+        raise click.ClickException("This shop has repairs already. Use --force to add invented ones to them.")
+    with tqdm(total=repairs, unit=" repairs", disable=quiet) as bar:
+        try:
+            filled = demo.fill(repairs, seed=number, advance=bar.update)
+        except Invalid as error:
+            raise click.ClickException(" ".join(error.fields.values())) from None
+    db.session.commit()
+    if not quiet:
+        click.echo(f"Added {filled.repairs:,} repairs, {filled.open:,} of them open.")
+
+
 def register(app: Flask) -> None:
-    app.cli.add_command(user_cli)
-    app.cli.add_command(audit_cli)
+    for command in (user_cli, audit_cli, load_seed, add_demo):
+        app.cli.add_command(command)
 
 
 def _read_password() -> str:

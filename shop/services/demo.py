@@ -1,0 +1,235 @@
+"""A shop that has been busy for years, for trying things out and for measuring.
+
+Complaints, seasons and outcomes come from real repair records (see shop/seed/ATTRIBUTION.md); people are invented.
+The same count, seed and moment give the same shop, but for tracking tokens and salts, which are always random.
+"""
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import chain, islice
+
+from sqlalchemy import exists, select
+
+from shop.extensions import db
+from shop.models.base import utc_now
+from shop.models.catalogue import DeviceModel
+from shop.models.customer import Customer, Device
+from shop.models.errors import Invalid
+from shop.models.event import Event
+from shop.models.permissions import Role
+from shop.models.repair import Note, Repair, RepairLine, new_tracking_token, search_text
+from shop.models.workflow import WAITING_ON, is_open
+from shop.services import staff
+from shop.services.demo_board import choose_open
+from shop.services.demo_hours import OpenTime
+from shop.services.demo_intake import Counter, Intake
+from shop.services.demo_log import Fact, Log
+from shop.services.demo_people import COLLEAGUES, PASSWORD, email_of
+from shop.services.demo_rows import LineRow, NoteRow, RepairRow
+from shop.services.demo_story import Crew, Happening, Story, archived, closed_state, told
+from shop.services.demo_tables import (
+    REBUILD_FROM,
+    new_ids,
+    put_up_indexes,
+    refresh_statistics,
+    take_down_indexes,
+    write_rows,
+)
+from shop.services.locations import home_location
+from shop.services.repairs import number_of
+
+OPEN_SHARE = 0.004
+FEWEST_OPEN = 47
+TOLD = 2_000
+
+_LONGEST_PAST = timedelta(days=8 * 365)
+_SHORTEST_PAST = timedelta(days=45)
+_REPAIRS_A_DAY = 7
+_BOARD = timedelta(days=12)
+_BOARD_SHARE = 1.6
+_BATCH = 5_000
+_PRIORITY = {"same_day": 1, "express": 2, "standard": 3}
+_TABLES = tuple(model.__table__ for model in (Customer, Device, Repair, RepairLine, Note, Event))
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    repairs: int
+    open: int
+
+
+def fill(
+    count: int, *, seed: int = 1, now: datetime | None = None, advance: Callable[[int], object] = lambda _: None
+) -> Filled:
+    """Adds `count` repairs with customers, devices, prices, notes and events; the caller commits, once.
+
+    About 0.4 % are open, but never fewer than 47. The newest 2,000 have the full history of their events, older
+    ones a single `repair.imported`. Nothing is owed: the events are sealed here, so the relay never sees them.
+    Memory stays flat. `advance` is told after each batch how many were added. Raises Invalid below 1 and where
+    the reference data are missing.
+    """
+    if count < 1:
+        raise Invalid({"repairs": "Ask for at least one repair."})
+    is_first = not has_repairs()
+    crew = _crew()
+    rebuild = take_down_indexes(_TABLES) if is_first and count >= REBUILD_FROM and _is_postgresql() else []
+    filling = _Filling(count, crew=crew, now=now or utc_now(), rng=random.Random(seed))
+    filling.run(advance)
+    put_up_indexes(rebuild)
+    refresh_statistics(_TABLES)
+    return Filled(count, len(filling.board))
+
+
+def has_repairs() -> bool:
+    return db.session.scalar(select(exists().where(Repair.id.is_not(None))))
+
+
+def _is_postgresql() -> bool:
+    return db.engine.dialect.name == "postgresql"
+
+
+def _crew() -> Crew:
+    """The demo shop's staff, created where missing."""
+    ids: dict[str, list[int]] = {}
+    for name, role in COLLEAGUES:
+        person = staff.find_staff(email_of(name))
+        if person is None:
+            person = staff.create_staff(email=email_of(name), password=PASSWORD, role=role, name=name)
+        ids.setdefault(role, []).append(person.id)
+    db.session.flush()
+    return Crew(tuple(ids[Role.TECHNICIAN]), counter=ids[Role.FRONT_DESK][0], manager=ids[Role.MANAGER][0])
+
+
+class _Filling:
+    """One run: the repairs in the order of their arrival, written a batch at a time."""
+
+    def __init__(self, count: int, *, crew: Crew, now: datetime, rng: random.Random):
+        models = list(db.session.scalars(select(DeviceModel).order_by(DeviceModel.brand, DeviceModel.name)))
+        if not models:
+            raise Invalid({"repairs": "Load the reference data first: flask --app wsgi seed."})
+        self.count, self.crew, self.now, self.rng = count, crew, now, rng
+        self.location = home_location()
+        self.past = min(max(timedelta(days=count / _REPAIRS_A_DAY), _SHORTEST_PAST), _LONGEST_PAST)
+        self.time = OpenTime(self.location.hours, start=now - self.past, now=now)
+        self.latest = self.time.minute_of(now)
+        self.counter = Counter(models, now=now.astimezone(self.location.hours.zone), rng=rng)
+        self.on_board = min(count, round(max(FEWEST_OPEN, count * OPEN_SHARE) * _BOARD_SHARE))
+        self.board = choose_open(
+            self.on_board, min(count, max(FEWEST_OPEN, round(count * OPEN_SHARE))),
+            now=now, zone=self.location.hours.zone, time=self.time, rng=rng,
+        )  # fmt: skip
+        self.log = Log()
+        self.recent: list[Fact] = []
+
+    def run(self, advance: Callable[[int], object]) -> None:
+        arrivals = enumerate(self._arrivals())
+        while batch := list(islice(arrivals, _BATCH)):
+            self._write(batch)
+            advance(len(batch))
+        self.log.append(sorted(self.recent, key=lambda fact: fact.at))
+
+    def _arrivals(self) -> Iterator[float]:
+        months, board_begins = self.counter.texts.months, self.time.minute_of(self.now - _BOARD)
+        return chain(
+            self.time.arrivals(self.count - self.on_board, begin=0, end=board_begins, months=months, rng=self.rng),
+            self.time.arrivals(self.on_board, begin=board_begins, end=self.latest, months=months, rng=self.rng),
+        )
+
+    def _write(self, batch: list[tuple[int, float]]) -> None:
+        ids = [new_ids(model.__table__, len(batch)) for model in (Repair, Customer, Device)]
+        repairs, lines, notes, imported = [], [], [], []
+        for (index, begun), repair_id, customer_id, device_id in zip(batch, *ids, strict=True):
+            intake = self.counter.serve(self.time.at(begun), customer_id=customer_id, device_id=device_id)
+            story = self._story(index, begun, intake)
+            repairs.append(self._repair(repair_id, intake, story))
+            lines += _lines(repair_id, intake)
+            if story.happenings:
+                notes += [(repair_id, happening) for happening in story.happenings if happening.note]
+                self.recent += _facts(repair_id, story.happenings)
+            else:
+                imported.append(_imported(repair_id, story))
+        for model, rows in (
+            (Customer, self.counter.take_new_customers()),
+            (Device, self.counter.take_new_devices()),
+            (Repair, repairs),
+            (RepairLine, lines),
+            (Note, _notes(notes)),
+        ):
+            write_rows(model.__table__, rows)
+        self.log.append(imported)
+
+    def _story(self, index: int, begun: float, intake: Intake) -> Story:
+        common = {"time": self.time, "latest": self.latest, "crew": self.crew, "rng": self.rng}
+        if index < self.count - max(TOLD, self.on_board):
+            return archived(intake, begun, **common)
+        status, due_at = self.board.get(index - (self.count - self.on_board), (None, None))
+        if status is None:
+            return told(intake, begun, closed_state(intake.complaint.outcome, self.rng), due_at=None, **common)
+        soonest = self.time.at(begun) + timedelta(minutes=45)
+        return told(intake, begun, status, due_at=max(due_at, soonest), **common)
+
+    def _repair(self, repair_id: int, intake: Intake, story: Story) -> RepairRow:
+        customer, device, is_still_open = intake.customer, intake.device, is_open(story.status)
+        number, problem = number_of(repair_id), intake.complaint.text
+        return RepairRow(
+            id=repair_id,
+            number=number,
+            tracking_token=new_tracking_token(),
+            location_id=self.location.id,
+            customer_id=customer.id,
+            device_id=device.id,
+            assignee_id=story.assignee_id,
+            status=story.status.value,
+            is_open=is_still_open,
+            status_since=story.status_since,
+            waiting_on=WAITING_ON[story.status].value if is_still_open else None,
+            priority=_PRIORITY[intake.urgency],
+            service_type=intake.service_type,
+            urgency=intake.urgency,
+            problem=problem,
+            diagnosis=story.diagnosis,
+            work=intake.kind.name,
+            place=story.place,
+            total=intake.price.total.amount,
+            currency=intake.price.currency,
+            received_at=story.received_at,
+            due_at=story.due_at,
+            updated_at=story.happenings[-1].at if story.happenings else story.status_since,
+            closed_at=None if is_still_open else story.status_since,
+            version=len(story.happenings) or 1,
+            search_text=search_text(
+                number, customer.name, customer.phone, customer.email, device.label, device.imei, device.serial, problem
+            ),
+        )
+
+
+def _lines(repair_id: int, intake: Intake) -> Iterator[LineRow]:
+    own = f"repair:{intake.kind.slug}"
+    for position, line in enumerate(intake.price.lines):
+        type_id = intake.kind.id if line.code == own else None
+        yield LineRow(repair_id, type_id, position, line.label[:200], line.amount.amount)
+
+
+def _notes(written: list[tuple[int, Happening]]) -> list[NoteRow]:
+    """Rows of the internal notes; each event learns the id of its note."""
+    rows = []
+    for (repair_id, happening), note_id in zip(written, new_ids(Note.__table__, len(written)), strict=True):
+        happening.body["note"] = note_id
+        author = int(happening.actor.removeprefix("staff:"))
+        rows.append(NoteRow(note_id, repair_id, author, happening.note, happening.at))
+    return rows
+
+
+def _facts(repair_id: int, happenings: list[Happening]) -> Iterator[Fact]:
+    for version, happening in enumerate(happenings, start=1):
+        yield Fact(
+            happening.at, f"repair:{repair_id}", version, happening.verb, happening.actor, happening.body,
+            happening.detail,
+        )  # fmt: skip
+
+
+def _imported(repair_id: int, story: Story) -> Fact:
+    body = {"status": story.status, "received_at": story.received_at.isoformat()}
+    return Fact(story.status_since, f"repair:{repair_id}", 1, "repair.imported", "system", body, None)

@@ -1,0 +1,87 @@
+"""Rows of the bulk load: each class has the columns of one table."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+
+class CustomerRow(NamedTuple):
+    id: int
+    name: str
+    email: str
+    phone: str
+    locale: str
+    created_at: datetime
+
+
+class DeviceRow(NamedTuple):
+    id: int
+    customer_id: int
+    model_id: int
+    label: str
+    serial: str
+    imei: str
+
+
+class RepairRow(NamedTuple):
+    id: int
+    number: str
+    tracking_token: str
+    location_id: int
+    customer_id: int
+    device_id: int
+    assignee_id: int | None
+    status: str
+    is_open: bool
+    status_since: datetime
+    waiting_on: str | None
+    priority: int
+    service_type: str
+    urgency: str
+    problem: str
+    diagnosis: str
+    work: str
+    place: str
+    total: int
+    currency: str
+    received_at: datetime
+    due_at: datetime
+    updated_at: datetime
+    closed_at: datetime | None
+    version: int
+    search_text: str
+
+
+class LineRow(NamedTuple):
+    repair_id: int
+    repair_type_id: int | None
+    position: int
+    label: str
+    amount: int
+
+
+class NoteRow(NamedTuple):
+    id: int
+    repair_id: int
+    author_id: int
+    body: str
+    created_at: datetime
+
+
+class EventRow(NamedTuple):
+    id: int
+    verb: str
+    aggregate: str
+    version: int
+    actor: str
+    at: str
+    body: str
+    detail_hash: str
+    position: int
+    previous_hash: str
+    hash: str
+
+
+class DetailRow(NamedTuple):
+    event_id: int
+    salt: str
+    body: str
