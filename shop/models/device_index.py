@@ -7,7 +7,7 @@ thousand distinct tokens of the catalogue, never with each device, so the cost d
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rapidfuzz import fuzz, process
@@ -19,6 +19,9 @@ _ENOUGH = 0.6
 _LEAD_WEIGHT, _WORD_WEIGHT, _NUMBER_WEIGHT = 1.6, 1.2, 1.0
 _ALIASES = {"playstation": "ps", "one": "1", "two": "2"}
 _SHORT_TAILS = frozenset({"fe", "xl", "se", "pro", "max", "mini", "plus", "ultra", "oled", "lite"})
+_CUT = re.compile(r"(?<=[^\W\d_]{2})(?=\d)|(?<=\d)(?=[^\W\d_])|(?=\+$)")
+_LETTERS = re.compile(r"[^\W\d_]*")
+_ORDINAL = re.compile(r"(\d+)(st|nd|rd|th)")
 _WORD = re.compile(r"[^\W_]+\+?|\+")
 _NOISE = frozenset({"the", "a", "my", "for", "and", "with", "inch", "repair", "screen", "broken", "gb"})
 
@@ -53,8 +56,7 @@ class _Token:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    card: DeviceCard
-    name_tokens: tuple[_Token, ...]
+    numbers: frozenset[str]
     name_texts: tuple[str, ...]
     other_tokens: frozenset[str]
 
@@ -68,20 +70,20 @@ class DeviceIndex:
         for position, entry in enumerate(self._entries):
             for token in {*entry.name_texts, *entry.other_tokens}:
                 self._devices_by_token[token].add(position)
-            for number in _number_keys(entry.card.model_numbers):
+            for number in entry.numbers:
                 self._devices_by_number[number].append(position)
         self._tokens = tuple(self._devices_by_token)
         self._words = tuple(token for token in self._tokens if token.isalpha())
         self._compact_names = tuple(compact(card.name) for card in self.cards)
 
-    def search(self, query: str) -> list[DeviceCard]:
+    def search(self, query: str) -> "Ranking":
         """Every device that is like `query`, best first; empty when nothing is like it."""
         query = query[:LONGEST_QUERY]
         by_number = self._by_number(query)
         likeness = self._likeness(self._query_tokens(query))
         found = self._by_tokens(likeness) or self._by_whole_name(query)
-        ranked = dict.fromkeys([*by_number, *found])
-        return [self._with_spans(position, likeness) for position in ranked]
+        positions = dict.fromkeys([*by_number, *found])
+        return Ranking([self.cards[position] for position in positions], likeness)
 
     def _by_number(self, query: str) -> list[int]:
         hits: dict[int, None] = {}
@@ -137,7 +139,8 @@ class DeviceIndex:
 
     def _likeness(self, tokens: list[str]) -> dict[str, dict[str, float]]:
         """For each token of the query, the tokens of the catalogue that are like it, from 0 to 1."""
-        return {token: self._like(token, is_last=token == tokens[-1]) for token in tokens}
+        last = tokens[-1] if len(tokens) > 1 else ""
+        return {token: self._like(token, is_last=token == last) for token in tokens}
 
     def _like(self, token: str, *, is_last: bool) -> dict[str, float]:
         found = {}
@@ -192,9 +195,16 @@ class DeviceIndex:
         hits = process.extract(wanted, self._compact_names, scorer=fuzz.ratio, score_cutoff=72, limit=20)
         return [position for _, _, position in hits]
 
-    def _with_spans(self, position: int, likeness: Mapping[str, Mapping[str, float]]) -> DeviceCard:
-        entry = self._entries[position]
-        return replace(entry.card, spans=_spans(entry.name_tokens, likeness))
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Cards in order of likeness. `marked` adds the spans to those that are shown, no more than needed."""
+
+    cards: Sequence[DeviceCard]
+    likeness: Mapping[str, Mapping[str, float]]
+
+    def marked(self, cards: Iterable[DeviceCard]) -> list[DeviceCard]:
+        return [replace(card, spans=_spans(tokenise(card.name), self.likeness)) for card in cards]
 
 
 def compact(text: str) -> str:
@@ -229,9 +239,9 @@ def _fold_character(character: str) -> str:
 
 def _cut(word: str) -> Iterable[tuple[int, int]]:
     cuts = [0]
-    for match in re.finditer(r"(?<=[^\W\d_]{2})(?=\d)|(?<=\d)(?=[^\W\d_])|(?=\+$)", word):
+    for match in _CUT.finditer(word):
         at = match.start()
-        tail = re.match(r"[^\W\d_]*", word[at:]).group()
+        tail = _LETTERS.match(word, at).group()
         is_word = len(tail) >= 3 or tail in _SHORT_TAILS
         if at > cuts[-1] and (is_word or not word[at].isalpha()):
             cuts.append(at)
@@ -239,16 +249,15 @@ def _cut(word: str) -> Iterable[tuple[int, int]]:
 
 
 def _entry(card: DeviceCard) -> _Entry:
-    tokens = tuple(tokenise(card.name))
-    names = tuple(token.text for token in tokens)
+    names = tuple(token.text for token in tokenise(card.name))
     other = {token.text for token in tokenise(f"{card.brand} {card.family}")}
     aliases = {alias for text in (*names, *other) if (alias := _alias(text))}
-    return _Entry(card, tokens, names, frozenset(other | aliases))
+    return _Entry(frozenset(_number_keys(card.model_numbers)), names, frozenset(other | aliases))
 
 
 def _alias(text: str) -> str | None:
     """`9th` is also asked for as `9`, `PlayStation` as `PS`."""
-    ordinal = re.fullmatch(r"(\d+)(st|nd|rd|th)", text)
+    ordinal = _ORDINAL.fullmatch(text)
     return ordinal[1] if ordinal else _ALIASES.get(text)
 
 

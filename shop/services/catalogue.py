@@ -8,6 +8,7 @@ import json
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from threading import Lock
 from weakref import WeakKeyDictionary
 
 from flask_babel import gettext
@@ -16,12 +17,13 @@ from sqlalchemy.orm import joinedload, selectinload
 
 from shop.extensions import db
 from shop.models.catalogue import DeviceCategory, DeviceModel, RepairType, ServiceCategory
-from shop.models.device_index import DeviceCard, DeviceIndex
+from shop.models.device_index import DeviceCard, DeviceIndex, Ranking
 from shop.models.device_rows import COLUMNS, OPTIONAL_COLUMNS, BadRow, RowFault, parse_device_row
 from shop.models.errors import Invalid, NotFound
 
 LARGEST_PAGE = 100
 _indexes: WeakKeyDictionary = WeakKeyDictionary()
+_building = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +58,18 @@ def search_devices(
     _check_filters(category, limit)
     words = (q or "").strip()
     index = device_index()
-    found = index.search(words) if words else index.cards
-    wanted = [
-        card
-        for card in found
-        if (not brand or card.brand.casefold() == brand.strip().casefold())
-        and (not category or card.category == category)
-    ]
+    ranking = index.search(words) if words else Ranking(index.cards, {})
+    wanted = [card for card in ranking.cards if _is_wanted(card, brand, category)]
     start = _start(wanted, cursor, is_search=bool(words))
-    items = tuple(wanted[start : start + limit])
+    items = ranking.marked(wanted[start : start + limit])
     more = start + limit < len(wanted)
-    return Page(items, _cursor(items[-1], start + limit, is_search=bool(words)) if more else None)
+    return Page(tuple(items), _cursor(items[-1], start + limit, is_search=bool(words)) if more else None)
+
+
+def _is_wanted(card: DeviceCard, brand: str | None, category: str | None) -> bool:
+    return (not brand or card.brand.casefold() == brand.strip().casefold()) and (
+        not category or card.category == category
+    )
 
 
 def _check_filters(category: str | None, limit: int) -> None:
@@ -118,7 +121,10 @@ def device_index() -> DeviceIndex:
     )
     kept = _indexes.get(db.engine)
     if kept is None or kept[0] != state:
-        kept = _indexes[db.engine] = (state, DeviceIndex(_cards()))
+        with _building:
+            kept = _indexes.get(db.engine)
+            if kept is None or kept[0] != state:
+                kept = _indexes[db.engine] = (state, DeviceIndex(_cards()))
     return kept[1]
 
 
