@@ -52,9 +52,7 @@ PACKAGES = {
 
 def fetch(package: str, *, into: Path) -> Path:
     """Download one npm package and return the folder it was unpacked to."""
-    packed = subprocess.run(
-        ["npm", "pack", "--silent", package], cwd=into, check=True, capture_output=True, text=True
-    )
+    packed = subprocess.run(["npm", "pack", "--silent", package], cwd=into, check=True, capture_output=True, text=True)
     archive = into / packed.stdout.strip().splitlines()[-1]
     with tarfile.open(archive) as tar:
         tar.extractall(into / archive.stem, filter="data")
@@ -91,7 +89,7 @@ def build_sprite(bodies: dict[str, str]) -> str:
 
 
 def build_masks(bodies: dict[str, str]) -> str:
-    lines = [f"  --mask-{name}: url(\"{_data_uri(body)}\");" for name, body in bodies.items()]
+    lines = [f'  --mask-{name}: url("{_data_uri(body)}");' for name, body in bodies.items()]
     head = f"/* {LUCIDE}, ISC licence. Built by scripts/vendor_assets.py from scripts/icons.txt. */"
     return "\n".join([head, "@layer tokens {\n:root {", *lines, "}\n}", ""])
 
@@ -99,9 +97,7 @@ def build_masks(bodies: dict[str, str]) -> str:
 def _data_uri(body: str) -> str:
     svg = (
         "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' fill='none' stroke='#000'"
-        " stroke-width='2' stroke-linecap='round' stroke-linejoin='round'>"
-        + body.replace('"', "'")
-        + "</svg>"
+        " stroke-width='2' stroke-linecap='round' stroke-linejoin='round'>" + body.replace('"', "'") + "</svg>"
     )
     return "data:image/svg+xml," + urllib.parse.quote(svg, safe=" =:/'")
 
