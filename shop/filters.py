@@ -1,4 +1,7 @@
-"""How values are written for people. Formatting happens here, at the edge, and nowhere else."""
+"""How values are written for people. Formatting happens here, at the edge, and nowhere else.
+
+Date patterns are msgids: another language puts its own words between day and month.
+"""
 
 from datetime import datetime, timedelta
 
@@ -7,6 +10,7 @@ from flask_babel import format_date, format_datetime, format_time, get_locale, g
 
 from shop.models.base import utc_now
 from shop.models.money import Money, format_money
+from shop.services.catalogue import highlighted, translated
 
 
 def money(amount: int | Money, currency: str = "GBP") -> str:
@@ -17,15 +21,20 @@ def money(amount: int | Money, currency: str = "GBP") -> str:
 
 def local_datetime(moment: datetime | None) -> str:
     """Thu 26 Nov, 15:00 in the shop's zone."""
-    return format_datetime(moment, "EEE d MMM, HH:mm") if moment else ""
+    return format_datetime(moment, gettext("EEE d MMM, HH:mm")) if moment else ""
 
 
 def local_date(moment: datetime | None) -> str:
-    return format_date(to_user_timezone(moment), "EEE d MMM") if moment else ""
+    return format_date(to_user_timezone(moment), gettext("EEE d MMM")) if moment else ""
 
 
 def long_date(moment: datetime | None) -> str:
-    return format_date(to_user_timezone(moment), "EEEE d MMMM") if moment else ""
+    return format_date(to_user_timezone(moment), gettext("EEEE d MMMM")) if moment else ""
+
+
+def day_month(moment: datetime | None) -> str:
+    """8 December: a date in running text."""
+    return format_date(to_user_timezone(moment), gettext("d MMMM")) if moment else ""
 
 
 def local_time(moment: datetime | None) -> str:
@@ -63,5 +72,8 @@ def due_words(moment: datetime) -> str:
 
 
 def init_app(app: Flask) -> None:
-    for function in (money, local_datetime, local_date, long_date, local_time, ago, due_words):
+    for function in (
+        money, local_datetime, local_date, long_date, day_month, local_time, ago, due_words, translated, highlighted,
+    ):  # fmt: skip
         app.jinja_env.filters[function.__name__] = function
+    app.jinja_env.globals["get_locale"] = get_locale

@@ -46,8 +46,13 @@ NAVIGATION = (
 class Guarded:
     """Denies unless the called method names a permission that the person holds."""
 
+    @classmethod
+    def permission_for(cls, method: str) -> str | None:
+        """What the method asks for; None refuses everybody."""
+        return getattr(getattr(cls, method), "permission", None)
+
     def _handle_view(self, name, **kwargs):
-        return refusal(getattr(getattr(type(self), name), "permission", None))
+        return refusal(self.permission_for(name))
 
     def _run_view(self, function, *args, **kwargs):
         # Flask-Admin's own calls again with another signature on any TypeError, which hides the true one.

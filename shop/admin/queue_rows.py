@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from shop.models.base import utc_now
 from shop.models.staff import initials
+from shop.models.workflow import DONE
 from shop.services import queue
 
 _REMEMBERED = 4096
@@ -60,9 +61,7 @@ def changes(filters: queue.Filters, numbers: list[str]) -> str:
     now = scope()
     found, shown = queue.rows_of(numbers, filters, **now)
     rows = Markup().join(render_row(row, gone=row.number not in shown) for row in found)
-    bar = render_block(
-        "admin/repairs/queue.html", "queue_tabs", filters=filters, tabs=tabs(queue.count_open(**now))
-    )
+    bar = render_block("admin/repairs/queue.html", "queue_tabs", filters=filters, tabs=tabs(queue.count_open(**now)))
     return Markup("<table><tbody>{}</tbody></table>{}").format(rows, Markup(bar))  # noqa: S704 - both are escaped
 
 
@@ -70,4 +69,4 @@ def changes(filters: queue.Filters, numbers: list[str]) -> str:
 def _render(values: tuple, names: tuple, gone: bool, _minute: int, _locale: str) -> Markup:
     row = dict(zip(names, values, strict=True))
     template = current_app.jinja_env.get_template("admin/repairs/_row.html")
-    return Markup(template.render(row=row, gone=gone, initials=initials, now=utc_now()))  # noqa: S704 - escaped inside
+    return Markup(template.render(row=row, gone=gone, initials=initials, now=utc_now(), done=DONE))  # noqa: S704 - escaped inside

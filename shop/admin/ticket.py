@@ -6,10 +6,11 @@ from datetime import datetime
 
 from flask_login import current_user
 
+from shop.models.base import utc_now
 from shop.models.event import Event
 from shop.models.repair import Note, Repair
-from shop.models.workflow import MAIN_ROAD, State
-from shop.services import repairs, staff
+from shop.models.workflow import DONE, MAIN_ROAD, State
+from shop.services import bookings, repairs, staff
 
 _ICONS = {
     "repair.booked": "inbox",
@@ -39,6 +40,9 @@ def ticket_facts(repair: Repair, *, note: str = "", note_faults: dict | None = N
     people = staff.names(_people_in(events))
     return {
         "repair": repair,
+        "booking": repairs.find_booking(repair),
+        "tracking_url": bookings.tracking_path(repair),
+        "late": repair.due_at < utc_now() and repair.status not in DONE,
         "steps": _steps(repair, events),
         "entries": _entries(events, notes, people),
         "people": people,
@@ -83,7 +87,9 @@ def _steps(repair: Repair, events: list[Event]) -> list[tuple[State, str, dateti
         if event.verb == "repair.moved":
             entered[json.loads(event.body)["to"]] = datetime.fromisoformat(event.at)
     here = MAIN_ROAD.index(repair.status) if repair.status in MAIN_ROAD else len(MAIN_ROAD)
-    return [(state, _step_place(index, here, state in entered), entered.get(state)) for index, state in enumerate(MAIN_ROAD)]
+    return [
+        (state, _step_place(index, here, state in entered), entered.get(state)) for index, state in enumerate(MAIN_ROAD)
+    ]
 
 
 def _step_place(index: int, here: int, was_entered: bool) -> str:

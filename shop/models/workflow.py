@@ -25,6 +25,10 @@ CLOSED = frozenset({S.COLLECTED, S.SHIPPED, S.CANCELLED})
 OPEN = tuple(state for state in State if state not in CLOSED)
 
 
+# The work is done: whether the promise was kept is settled, so nothing is late any more.
+DONE = frozenset({S.READY, S.UNREPAIRABLE}) | CLOSED
+
+
 class Party(StrEnum):
     """Who the shop waits for. Exactly one at any time while a repair is open."""
 
@@ -88,7 +92,16 @@ _TABLE = [
 TRANSITIONS: dict[tuple[State, State], Transition] = {(t.source, t.target): t for t in _TABLE}
 
 # The way that most repairs go: the steps drawn on the ticket.
-MAIN_ROAD = (S.RECEIVED, S.DIAGNOSING, S.AWAITING_APPROVAL, S.AWAITING_PARTS, S.IN_REPAIR, S.QUALITY_CHECK, S.READY, S.COLLECTED)
+MAIN_ROAD = (
+    S.RECEIVED,
+    S.DIAGNOSING,
+    S.AWAITING_APPROVAL,
+    S.AWAITING_PARTS,
+    S.IN_REPAIR,
+    S.QUALITY_CHECK,
+    S.READY,
+    S.COLLECTED,
+)
 
 # The step that is suggested first.
 _NEXT: dict[State, State] = {

@@ -15,7 +15,7 @@ from shop.models.base import utc_now
 from shop.models.customer import Customer, Device
 from shop.models.repair import Repair
 from shop.models.staff import Staff
-from shop.models.workflow import OPEN, Party, State
+from shop.models.workflow import DONE, OPEN, Party, State
 
 PAGE = 50
 LONGEST_SEARCH = 200
@@ -128,7 +128,6 @@ def rows_of(numbers: list[str], filters: Filters, *, me: int, day_ends: datetime
 
 def count_open(*, me: int, day_ends: datetime) -> Counts:
     """Counts of the open part in one statement, read from one partial index."""
-    now = utc_now()
 
     def number(condition):
         return func.sum(case((condition, 1), else_=0))
@@ -137,8 +136,8 @@ def count_open(*, me: int, day_ends: datetime) -> Counts:
         select(
             Repair.status,
             func.count(),
-            number(Repair.due_at < now),
-            number(and_(Repair.due_at >= now, Repair.due_at < day_ends)),
+            number(_is_late()),
+            number(_is_due_before(day_ends)),
             number(Repair.assignee_id == me),
             number(Repair.assignee_id.is_(None)),
         )
@@ -233,15 +232,23 @@ def _view_conditions(view: str, *, me: int, day_ends: datetime):
     elif view != "all":
         yield literal_column("is_open")
     if view == "late":
-        yield Repair.due_at < utc_now()
+        yield _is_late()
     if view == "today":
-        yield and_(Repair.due_at >= utc_now(), Repair.due_at < day_ends)
+        yield _is_due_before(day_ends)
     if view == "mine":
         yield Repair.assignee_id == me
     if view == "unassigned":
         yield Repair.assignee_id.is_(None)
     if view in _VIEW_STATUS:
         yield Repair.status == _VIEW_STATUS[view]
+
+
+def _is_late():
+    return and_(Repair.due_at < utc_now(), Repair.status.not_in(DONE))
+
+
+def _is_due_before(moment: datetime):
+    return and_(Repair.due_at >= utc_now(), Repair.due_at < moment, Repair.status.not_in(DONE))
 
 
 def search_words(q: str) -> list[str]:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import joinedload, selectinload
 from shop.extensions import db
 from shop.models.actor import Actor
 from shop.models.base import utc_now
+from shop.models.booking import Booking
 from shop.models.customer import digits, is_imei
 from shop.models.errors import Invalid, NotAllowed, NotFound, Stale
 from shop.models.event import Event
@@ -168,6 +169,12 @@ def may_edit(field: str, actor: Actor) -> bool:
 def allowed_moves(repair: Repair, actor: Actor) -> list[Transition]:
     """Moves that this person may make now, the suggested one first."""
     return [move for move in moves_from(repair.status) if actor.may(move.permission)]
+
+
+def find_booking(repair: Repair) -> Booking | None:
+    """How the repair arrived, with its slot; None for a walk-in."""
+    query = select(Booking).where(Booking.repair_id == repair.id).options(joinedload(Booking.slot))
+    return db.session.scalar(query)
 
 
 def timeline(repair: Repair) -> list[Event]:
