@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import DateTime, TypeDecorator
+from sqlalchemy import DateTime, TypeDecorator, literal
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -34,23 +34,24 @@ class UtcDateTime(TypeDecorator):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-class database_now(FunctionElement):  # noqa: N801 - reads as an SQL function
+class database_now(FunctionElement):
     """The database's own clock, `seconds` from now: leases then do not depend on the clocks of processes."""
 
     type = UtcDateTime()
-    inherit_cache = False
+    inherit_cache = True
 
     def __init__(self, seconds: float = 0):
-        self.seconds = float(seconds)
-        super().__init__()
+        super().__init__(literal(float(seconds)))
 
 
 @compiles(database_now, "postgresql")
-def _postgresql_now(element, _compiler, **_):
-    return f"(clock_timestamp() + interval '{element.seconds} seconds')"
+def _postgresql_now(element, compiler, **options):
+    # The start of the statement, not of the transaction; stable within it, so that an index can be used.
+    return f"(statement_timestamp() + make_interval(secs => {compiler.process(element.clauses, **options)}))"
 
 
 @compiles(database_now, "sqlite")
-def _sqlite_now(element, _compiler, **_):
+def _sqlite_now(element, compiler, **options):
     # `%f` gives milliseconds; stored datetimes have six digits, and texts are compared.
-    return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', '{element.seconds:+} seconds') || '000')"
+    seconds = compiler.process(element.clauses, **options)
+    return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', {seconds} || ' seconds') || '000')"

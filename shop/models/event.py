@@ -25,7 +25,9 @@ class Event(db.Model):
     __tablename__ = "events"
     __table_args__ = (
         UniqueConstraint("aggregate", "version"),
-        Index("ix_events_unsealed", "id", postgresql_where=text("position IS NULL"), sqlite_where=text("position IS NULL")),
+        Index(
+            "ix_events_unsealed", "id", postgresql_where=text("position IS NULL"), sqlite_where=text("position IS NULL")
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -60,6 +62,7 @@ class DeliveryState(StrEnum):
     CANCELLED = "cancelled"
 
 
+ATTEMPTS = 8
 _UNFINISHED = text("state IN ('waiting', 'running')")
 
 
@@ -67,17 +70,24 @@ class Delivery(db.Model):
     """One event owed to one subscriber.
 
     `due_at` is when it may be claimed: while it runs, that is the end of its lease. Every write after the
-    claim names the attempt (fencing).
+    claim names the attempt (fencing), so attempts are counted on and on, also when a dead one is sent again:
+    then only `attempts_allowed` grows.
     """
 
     __tablename__ = "deliveries"
     __table_args__ = (
         UniqueConstraint("event_id", "subscriber"),
         Index(
-            "ix_deliveries_unfinished", "subscriber", "ordering_key", "id",
-            postgresql_where=_UNFINISHED, sqlite_where=_UNFINISHED,
+            "ix_deliveries_unfinished",
+            "subscriber",
+            "ordering_key",
+            "id",
+            postgresql_where=_UNFINISHED,
+            sqlite_where=_UNFINISHED,
         ),
-        Index("ix_deliveries_due", "subscriber", "due_at", "id", postgresql_where=_UNFINISHED, sqlite_where=_UNFINISHED),
+        Index(
+            "ix_deliveries_due", "subscriber", "due_at", "id", postgresql_where=_UNFINISHED, sqlite_where=_UNFINISHED
+        ),
         Index("ix_deliveries_dead", "id", postgresql_where=text("state = 'dead'"), sqlite_where=text("state = 'dead'")),
     )
 
@@ -87,6 +97,7 @@ class Delivery(db.Model):
     ordering_key: Mapped[str] = mapped_column(String(60))
     state: Mapped[str] = mapped_column(String(12), default=DeliveryState.WAITING)
     attempt: Mapped[int] = mapped_column(default=0)
+    attempts_allowed: Mapped[int] = mapped_column(default=ATTEMPTS)
     due_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     error: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
@@ -97,8 +108,17 @@ class Delivery(db.Model):
 def seal(event, *, position: int, previous_hash: str) -> str:
     """SHA-256 over every sealed column, each with its length before it, so that no two records read alike."""
     fields = (
-        SEAL_VERSION, position, previous_hash, event.id, event.verb, event.aggregate, event.version,
-        event.actor, event.at, event.detail_hash, event.body,
+        SEAL_VERSION,
+        position,
+        previous_hash,
+        event.id,
+        event.verb,
+        event.aggregate,
+        event.version,
+        event.actor,
+        event.at,
+        event.detail_hash,
+        event.body,
     )
     digest = hashlib.sha256()
     for value in fields:

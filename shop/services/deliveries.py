@@ -5,33 +5,34 @@ together with the finish, so there it happens exactly once.
 """
 
 import random
-import threading
-import time
 from collections.abc import Callable
-from contextlib import contextmanager
 
 import structlog
-from sqlalchemy import and_, exists, func, select, update
+from sqlalchemy import ColumnElement, exists, func, literal_column, select, update
 from sqlalchemy.orm import aliased, joinedload
 
+from shop import database
 from shop.extensions import db
 from shop.models.base import database_now
 from shop.models.errors import NotFound
-from shop.models.event import Delivery, DeliveryState, Event
+from shop.models.event import ATTEMPTS, Delivery, DeliveryState, Event
+from shop.services.leases import LEASE, held, holding
 
 log = structlog.get_logger(__name__)
 
-LEASE = 60.0
-MAX_ATTEMPTS = 8
 CLAIM_AT_ONCE = 20
-UNFINISHED = (DeliveryState.WAITING, DeliveryState.RUNNING)
 
 Handler = Callable[[Delivery], None]
 HANDLERS: dict[str, Handler] = {}
 
 
 def handles(subscriber: str):
-    """Registers a function as the handler of a subscriber."""
+    """Registers a function as the handler of a subscriber.
+
+    It is given a detached delivery with its event, outside any transaction, so that it can call the outside
+    world while no lock is held. What it leaves uncommitted in the session commits with the finish; it must
+    not commit by itself.
+    """
 
     def register(function: Handler) -> Handler:
         HANDLERS[subscriber] = function
@@ -40,20 +41,26 @@ def handles(subscriber: str):
     return register
 
 
-def drain(subscriber: str, *, limit: int = 1000) -> int:
+def drain(subscriber: str, *, limit: int = 1000, is_stopping: Callable[[], bool] = lambda: False) -> int:
     """Runs due deliveries of one subscriber until none is left or `limit` is reached; returns how many ran.
 
     Commits by itself, once per claim and once per delivery: each stands alone. Safe to run in any number
-    of processes at once, and again after a crash at any point.
+    of processes at once, and again after a crash at any point. What is claimed when `is_stopping` turns
+    true is given back.
     """
     ran = 0
-    while ran < limit:
-        claims = claim(subscriber)
+    while ran < limit and not is_stopping():
+        claims = claim(subscriber, at_once=min(CLAIM_AT_ONCE, limit - ran))
         if not claims:
             break
-        for delivery_id, attempt in claims:
-            run(delivery_id, attempt=attempt)
-            ran += 1
+        with holding(claims) as done:
+            for delivery_id, attempt in claims:
+                if is_stopping():
+                    give_back(delivery_id, attempt=attempt)
+                else:
+                    run(delivery_id, attempt=attempt)
+                    ran += 1
+                done(delivery_id, attempt)
     return ran
 
 
@@ -66,24 +73,21 @@ def claim(subscriber: str, *, at_once: int = CLAIM_AT_ONCE) -> list[tuple[int, i
     waits_for_older = exists().where(
         older.subscriber == Delivery.subscriber,
         older.ordering_key == Delivery.ordering_key,
-        older.state.in_(UNFINISHED),
+        _unfinished(older),
         older.id < Delivery.id,
     )
-    due = and_(
-        Delivery.subscriber == subscriber,
-        Delivery.state.in_(UNFINISHED),
-        Delivery.due_at <= database_now(),
-        ~waits_for_older,
+    candidates = (
+        select(Delivery.id)
+        .where(Delivery.subscriber == subscriber, _is_due(), ~waits_for_older)
+        .order_by(Delivery.due_at, Delivery.id)
+        .limit(at_once)
+        .with_for_update(of=Delivery, skip_locked=True)  # SQLite has one writer and ignores it
+        .cte("candidates")
     )
-    candidates = select(Delivery.id).where(due).order_by(Delivery.due_at, Delivery.id).limit(at_once)
     taken = db.session.execute(
         update(Delivery)
-        .where(Delivery.id.in_(candidates.with_for_update(skip_locked=True)), due)
-        .values(
-            state=DeliveryState.RUNNING,
-            attempt=Delivery.attempt + 1,
-            due_at=database_now(LEASE),
-        )
+        .where(Delivery.id.in_(select(candidates.c.id)))
+        .values(state=DeliveryState.RUNNING, attempt=Delivery.attempt + 1, due_at=database_now(LEASE))
         .returning(Delivery.id, Delivery.attempt)
         .execution_options(synchronize_session=False)
     ).all()
@@ -93,26 +97,29 @@ def claim(subscriber: str, *, at_once: int = CLAIM_AT_ONCE) -> list[tuple[int, i
 
 def run(delivery_id: int, *, attempt: int) -> None:
     """Runs one claimed delivery and finishes it, unless another attempt has taken it over; commits."""
-    delivery = db.session.get(
-        Delivery, delivery_id, options=[joinedload(Delivery.event).joinedload(Event.detail)], populate_existing=True
-    )
-    if attempt > MAX_ATTEMPTS:
-        _finish(delivery_id, attempt, state=DeliveryState.DEAD, error=delivery.error or "The process died each time.")
-        return
-    try:
-        with _heartbeat.holding(delivery_id, attempt):
-            HANDLERS[delivery.subscriber](delivery)
-        _finish(delivery_id, attempt, state=DeliveryState.DONE)
-    except Exception as error:
-        db.session.rollback()
-        log.warning("delivery_failed", delivery=delivery_id, attempt=attempt, exc_info=True)
-        _fail(delivery_id, attempt, error=f"{type(error).__name__}: {error}"[:500])
+    delivery = _load(delivery_id, attempt)
+    if delivery is None:
+        log.warning("delivery_late", delivery=delivery_id, attempt=attempt)
+    elif attempt > delivery.attempts_allowed:
+        _finish(delivery, state=DeliveryState.DEAD, error=delivery.error or "The process died each time.")
+    else:
+        _handle(delivery)
+
+
+def give_back(delivery_id: int, *, attempt: int) -> None:
+    """Returns a claimed delivery that was not begun; commits. The attempt does not count as one."""
+    values = {
+        "state": DeliveryState.WAITING,
+        "attempts_allowed": Delivery.attempts_allowed + 1,
+        "due_at": database_now(),
+    }
+    db.session.execute(held(delivery_id, attempt).values(**values))
+    db.session.commit()
 
 
 def due_subscribers() -> list[str]:
     """Subscribers that have at least one delivery to run now."""
-    query = select(Delivery.subscriber).where(Delivery.state.in_(UNFINISHED), Delivery.due_at <= database_now()).distinct()
-    return list(db.session.scalars(query))
+    return list(db.session.scalars(select(Delivery.subscriber).where(_is_due()).distinct()))
 
 
 def resend(delivery_id: int) -> Delivery:
@@ -120,7 +127,12 @@ def resend(delivery_id: int) -> Delivery:
     changed = db.session.execute(
         update(Delivery)
         .where(Delivery.id == delivery_id, Delivery.state == DeliveryState.DEAD)
-        .values(state=DeliveryState.WAITING, attempt=0, due_at=database_now(), finished_at=None)
+        .values(
+            state=DeliveryState.WAITING,
+            attempts_allowed=Delivery.attempt + ATTEMPTS,
+            due_at=database_now(),
+            finished_at=None,
+        )
         .execution_options(synchronize_session=False)
     )
     if changed.rowcount != 1:
@@ -130,78 +142,71 @@ def resend(delivery_id: int) -> Delivery:
 
 def state_counts() -> dict[str, int]:
     """How many deliveries wait, run or are dead. Finished ones are not counted."""
-    states = (*UNFINISHED, DeliveryState.DEAD)
-    query = select(Delivery.state, func.count()).where(Delivery.state.in_(states)).group_by(Delivery.state)
-    return dict(db.session.execute(query).tuples().all())
+    unfinished = select(Delivery.state, func.count()).where(_unfinished(Delivery)).group_by(Delivery.state)
+    dead = select(func.count()).where(Delivery.state == literal_column("'dead'"))
+    counts = {state: number for state, number in db.session.execute(unfinished)}
+    if died := db.session.scalar(dead):
+        counts[DeliveryState.DEAD] = died
+    return counts
 
 
-def backoff(attempt: int) -> float:
+def backoff(failures: int) -> float:
     """Seconds before the next attempt: 2, 4, 8 … at most 10 minutes, spread by half."""
-    return min(2**attempt, 600) * random.uniform(0.5, 1.0)
+    return min(2**failures, 600) * random.uniform(0.5, 1.0)
 
 
-def _fail(delivery_id: int, attempt: int, *, error: str) -> None:
-    if attempt >= MAX_ATTEMPTS:
-        _finish(delivery_id, attempt, state=DeliveryState.DEAD, error=error)
+def _unfinished(entity) -> ColumnElement[bool]:
+    # Literals, not parameters: only then can the planners prove that the partial indexes apply.
+    return entity.state.in_([literal_column("'waiting'"), literal_column("'running'")])
+
+
+def _is_due() -> ColumnElement[bool]:
+    return _unfinished(Delivery) & (Delivery.due_at <= database_now())
+
+
+def _load(delivery_id: int, attempt: int) -> Delivery | None:
+    """The delivery, if this attempt still holds it, detached: no transaction stays open around the handler."""
+    query = (
+        select(Delivery)
+        .options(joinedload(Delivery.event).joinedload(Event.detail))
+        .where(Delivery.id == delivery_id, Delivery.attempt == attempt, Delivery.state == DeliveryState.RUNNING)
+        .execution_options(populate_existing=True)
+    )
+    with database.reading():
+        delivery = db.session.scalar(query)
+        for loaded in (delivery, delivery.event, delivery.event.detail) if delivery else ():
+            if loaded is not None:
+                db.session.expunge(loaded)
+        db.session.rollback()
+    return delivery
+
+
+def _handle(delivery: Delivery) -> None:
+    try:
+        HANDLERS[delivery.subscriber](delivery)
+        _finish(delivery, state=DeliveryState.DONE)
+    except Exception as error:
+        db.session.rollback()
+        log.warning("delivery_failed", delivery=delivery.id, attempt=delivery.attempt, exc_info=True)
+        _fail(delivery, error=f"{type(error).__name__}: {error}"[:500])
+
+
+def _fail(delivery: Delivery, *, error: str) -> None:
+    failures = ATTEMPTS - (delivery.attempts_allowed - delivery.attempt)
+    if failures >= ATTEMPTS:
+        _finish(delivery, state=DeliveryState.DEAD, error=error)
     else:
-        _finish(delivery_id, attempt, state=DeliveryState.WAITING, error=error, due_at=database_now(backoff(attempt)))
+        due_at = database_now(backoff(max(failures, 1)))
+        _finish(delivery, state=DeliveryState.WAITING, error=error, due_at=due_at)
 
 
-def _finish(delivery_id: int, attempt: int, **values) -> bool:
+def _finish(delivery: Delivery, **values) -> None:
     """The fenced last write: only the attempt that holds the delivery may make it. Commits or rolls back."""
     if values["state"] in (DeliveryState.DONE, DeliveryState.DEAD):
         values["finished_at"] = database_now()
-    changed = db.session.execute(_held(delivery_id, attempt).values(**values))
-    if changed.rowcount != 1:
-        db.session.rollback()
-        log.warning("delivery_late", delivery=delivery_id, attempt=attempt)
-        return False
-    db.session.commit()
-    return True
-
-
-class _Heartbeat:
-    """One thread a process that extends the leases of what runs in it, every third of their life."""
-
-    def __init__(self):
-        self._running: set[tuple[int, int]] = set()
-        self._guard = threading.Lock()
-        self._thread: threading.Thread | None = None
-
-    @contextmanager
-    def holding(self, delivery_id: int, attempt: int):
-        with self._guard:
-            self._running.add((delivery_id, attempt))
-            if self._thread is None:
-                engine = db.engine
-                self._thread = threading.Thread(target=self._beat, args=(engine,), daemon=True, name="heartbeat")
-                self._thread.start()
-        try:
-            yield
-        finally:
-            with self._guard:
-                self._running.discard((delivery_id, attempt))
-
-    def _beat(self, engine) -> None:
-        while True:
-            time.sleep(LEASE / 3)
-            with self._guard:
-                running = list(self._running)
-            for delivery_id, attempt in running:
-                try:
-                    with engine.begin() as connection:
-                        connection.execute(_held(delivery_id, attempt).values(due_at=database_now(LEASE)))
-                except Exception:
-                    log.warning("heartbeat_failed", delivery=delivery_id, exc_info=True)
-
-
-def _held(delivery_id: int, attempt: int):
-    """The fence: an update that touches the delivery only while this attempt holds it."""
-    return (
-        update(Delivery)
-        .where(Delivery.id == delivery_id, Delivery.attempt == attempt, Delivery.state == DeliveryState.RUNNING)
-        .execution_options(synchronize_session=False)
-    )
-
-
-_heartbeat = _Heartbeat()
+    changed = db.session.execute(held(delivery.id, delivery.attempt).values(**values))
+    if changed.rowcount == 1:
+        db.session.commit()
+        return
+    db.session.rollback()
+    log.warning("delivery_late", delivery=delivery.id, attempt=delivery.attempt)

@@ -5,12 +5,13 @@ import secrets
 from datetime import UTC, datetime
 
 from sqlalchemy import event as sa_event
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, SessionTransaction
 
 from shop.extensions import db
 from shop.models.actor import Actor
 from shop.models.event import Event, EventDetail, detail_hash
 from shop.services import wake
+from shop.services.subscriptions import subscribers_of
 
 _LOCKS = "aggregates_locked_in"
 _RECORDED = "events_recorded"
@@ -21,21 +22,30 @@ class NotLocked(RuntimeError):
 
 
 def hold(aggregate) -> None:
-    """Notes that this transaction holds the row lock of `aggregate` (or has just created it)."""
+    """Notes that this transaction holds the row lock of `aggregate` (or has just created it).
+
+    Raises NotLocked outside a transaction, where nothing can be locked.
+    """
     session = db.session()
-    session.info.setdefault(_LOCKS, {})[_name(aggregate)] = session.get_transaction()
+    transaction = session.get_nested_transaction() or session.get_transaction()
+    if transaction is None:
+        raise NotLocked(_name(aggregate))
+    # A lock taken again inside a savepoint outlives it: the transaction around it has it already.
+    _locks(session).setdefault(_name(aggregate), transaction)
 
 
 def record(verb: str, aggregate, *, actor: Actor, body: dict | None = None, detail: dict | None = None) -> Event:
     """Appends one fact about `aggregate` to the log, in the caller's transaction.
 
     `body` is sealed for ever and must name nobody; `detail` holds what is personal and can be erased.
-    Bumps the aggregate's version. Raises NotLocked if the aggregate is not held by this transaction.
+    Bumps the aggregate's version. Raises NotLocked if the aggregate is not held by this transaction, and
+    KeyError for a verb that the table of subscriptions does not know.
     """
     session = db.session()
     name = _name(aggregate)
-    if session.info.get(_LOCKS, {}).get(name) is not session.get_transaction():
+    if name not in _locks(session):
         raise NotLocked(name)
+    subscribers_of(verb)
     aggregate.version += 1
     fact = Event(
         verb=verb,
@@ -63,18 +73,28 @@ def _name(aggregate) -> str:
     return f"{aggregate.__tablename__.removesuffix('s')}:{aggregate.id}"
 
 
+def _locks(session: Session) -> dict[str, SessionTransaction]:
+    return session.info.setdefault(_LOCKS, {})
+
+
 @sa_event.listens_for(Session, "after_commit")
 def _after_commit(session) -> None:
     # Fires also when a savepoint is released, so it may only wake the relay, never send.
-    if session.in_nested_transaction():
-        return
-    session.info.pop(_LOCKS, None)
-    if session.info.pop(_RECORDED, False):
+    if savepoint := session.get_nested_transaction():
+        _inherit_locks(session, savepoint)
+    elif session.info.pop(_RECORDED, False):
         wake.relay()
 
 
-@sa_event.listens_for(Session, "after_rollback")
-def _after_rollback(session) -> None:
-    if not session.in_nested_transaction():
-        session.info.pop(_LOCKS, None)
+@sa_event.listens_for(Session, "after_transaction_end")
+def _after_transaction_end(session, ended) -> None:
+    # Rolling back to a savepoint gives back the row locks taken since.
+    session.info[_LOCKS] = {name: taken_in for name, taken_in in _locks(session).items() if taken_in is not ended}
+    if ended.parent is None:
         session.info.pop(_RECORDED, None)
+
+
+def _inherit_locks(session: Session, savepoint: SessionTransaction) -> None:
+    for name, taken_in in _locks(session).items():
+        if taken_in is savepoint:
+            _locks(session)[name] = savepoint.parent

@@ -18,36 +18,42 @@ MOST_CHANGES = 500
 
 
 def announce(sealed: list[Sealed]) -> None:
-    """Tells the staff's browsers what changed. Never raises: a lost message is caught up by position."""
-    changes = _changes([(fact.position, fact.verb, fact.aggregate, fact.actor) for fact in sealed])
-    if not changes:
-        return
+    """Tells the staff's browsers what changed. Never raises: a lost message is caught up by position.
+
+    `after` is the position before the first change: a browser that stands elsewhere has missed something.
+    """
     try:
-        socketio.emit("changes", {"changes": changes, "position": sealed[-1].position}, to=STAFF_ROOM)
+        changes = _changes([(fact.position, fact.verb, fact.aggregate, fact.actor) for fact in sealed])
+        message = {"changes": changes, "after": sealed[0].position - 1, "position": sealed[-1].position}
+        socketio.emit("changes", message, to=STAFF_ROOM)
     except Exception:
         log.warning("announce_failed", exc_info=True)
 
 
 def changes_since(position: int) -> dict:
-    """What happened to repairs after `position`; `complete` is False when it is too much to list."""
+    """What happened to repairs after `position`.
+
+    `complete` is False when it cannot be listed: too much has happened, or the log is shorter than that,
+    as after a restore. Then the browser loads its page again and goes on from the new `position`.
+    """
     query = (
         select(Event.position, Event.verb, Event.aggregate, Event.actor)
         .where(Event.position > position)
         .order_by(Event.position)
         .limit(MOST_CHANGES + 1)
     )
-    rows = db.session.execute(query).tuples().all()
-    if len(rows) > MOST_CHANGES:
+    rows = db.session.execute(query).all()
+    newest = rows[-1].position if rows else head()[0]
+    if len(rows) > MOST_CHANGES or newest < position:
         return {"changes": [], "position": head()[0], "complete": False}
-    last = rows[-1][0] if rows else position
-    return {"changes": _changes(rows), "position": last, "complete": True}
+    return {"changes": _changes(rows), "position": newest, "complete": True}
 
 
 def _changes(rows) -> list[dict]:
     ids = {_repair_id(aggregate) for _, _, aggregate, _ in rows} - {None}
     if not ids:
         return []
-    numbers = dict(db.session.execute(select(Repair.id, Repair.number).where(Repair.id.in_(ids))).tuples().all())
+    numbers = dict(map(tuple, db.session.execute(select(Repair.id, Repair.number).where(Repair.id.in_(ids)))))
     return [
         {"position": position, "verb": verb, "number": numbers[_repair_id(aggregate)], "actor": actor}
         for position, verb, aggregate, actor in rows

@@ -4,10 +4,20 @@ from functools import lru_cache
 
 import redis
 from flask import current_app
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 
 def client() -> redis.Redis:
+    """For short commands: gives up after a second, so that nobody waits for a Redis that hangs."""
     return _client(current_app.config["SETTINGS"].REDIS_URL)
+
+
+def blocking_client() -> redis.Redis:
+    """For those who wait on Redis: RQ's worker and listeners. A pool of its own, without a reading time-out."""
+    return redis.Redis.from_url(
+        current_app.config["SETTINGS"].REDIS_URL, socket_connect_timeout=1, health_check_interval=15
+    )
 
 
 def ping() -> None:
@@ -17,4 +27,6 @@ def ping() -> None:
 
 @lru_cache(maxsize=2)
 def _client(url: str) -> redis.Redis:
-    return redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=1, health_check_interval=30)
+    return redis.Redis.from_url(
+        url, socket_timeout=1, socket_connect_timeout=1, health_check_interval=30, retry=Retry(NoBackoff(), 1)
+    )

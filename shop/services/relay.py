@@ -7,17 +7,30 @@ and if it did not, the unique position would refuse it.
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
 from sqlalchemy import bindparam, func, insert, select, text, update
 
 from shop.extensions import db
 from shop.models.base import database_now, utc_now
 from shop.models.event import GENESIS, Delivery, DeliveryState, Event, seal
+from shop.services.deliveries import handles
 from shop.services.subscriptions import subscribers_of
 
+log = structlog.get_logger(__name__)
+
 BATCH = 500
+# Owed an event whose verb this code does not know, as after a step back to an older release.
+UNROUTED = "unrouted"
 _LOCK = 7_305_001
 _COLUMNS = (
-    Event.id, Event.verb, Event.aggregate, Event.version, Event.actor, Event.at, Event.body, Event.detail_hash,
+    Event.id,
+    Event.verb,
+    Event.aggregate,
+    Event.version,
+    Event.actor,
+    Event.at,
+    Event.body,
+    Event.detail_hash,
 )
 _SEAL = (
     update(Event)
@@ -41,9 +54,7 @@ def relay_batch() -> list[Sealed]:
     Returns what was sealed, in order. A second call finds nothing to do and is harmless.
     """
     _take_lock()
-    events = db.session.execute(
-        select(*_COLUMNS).where(Event.position.is_(None)).order_by(Event.id).limit(BATCH)
-    ).all()
+    events = db.session.execute(select(*_COLUMNS).where(Event.position.is_(None)).order_by(Event.id).limit(BATCH)).all()
     if not events:
         return []
     position, previous = head()
@@ -52,14 +63,17 @@ def relay_batch() -> list[Sealed]:
         position += 1
         own = seal(fact, position=position, previous_hash=previous)
         seals.append({"event_id": fact.id, "place": position, "before": previous, "own": own})
-        deliveries += _deliveries_of(fact)
+        deliveries += [_delivery(fact, subscriber) for subscriber in _route(fact.verb)]
         sealed.append(Sealed(position, fact.verb, fact.aggregate, fact.actor))
         previous = own
     db.session.connection().execute(_SEAL, seals)
-    if deliveries:
-        moment = database_now()
-        db.session.connection().execute(insert(Delivery).values(due_at=moment, created_at=moment), deliveries)
+    _owe(deliveries)
     return sealed
+
+
+def has_work() -> bool:
+    """True if an event waits for its place. Takes no lock."""
+    return db.session.scalar(select(Event.id).where(Event.position.is_(None)).limit(1)) is not None
 
 
 def head() -> tuple[int, str]:
@@ -71,7 +85,10 @@ def head() -> tuple[int, str]:
 
 
 def lag_seconds() -> float:
-    """Age in seconds of the oldest event that waits for its place; 0 when none does."""
+    """Age in seconds of the oldest event that waits for its place; 0 when none does.
+
+    Counted from when it was recorded, so the time that its own transaction took is in it.
+    """
     oldest = db.session.scalar(select(func.min(Event.at)).where(Event.position.is_(None)))
     if oldest is None:
         return 0.0
@@ -93,15 +110,26 @@ def _take_lock() -> None:
         db.session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
 
 
-def _deliveries_of(fact) -> list[dict]:
-    return [
-        {
-            "event_id": fact.id,
-            "subscriber": subscriber,
-            "ordering_key": fact.aggregate,
-            "state": DeliveryState.WAITING,
-            "attempt": 0,
-            "error": "",
-        }
-        for subscriber in subscribers_of(fact.verb)
-    ]
+def _route(verb: str) -> tuple[str, ...]:
+    try:
+        return subscribers_of(verb)
+    except KeyError:
+        log.error("verb_unknown", verb=verb)
+        return (UNROUTED,)
+
+
+def _delivery(fact, subscriber: str) -> dict:
+    return {"event_id": fact.id, "subscriber": subscriber, "ordering_key": fact.aggregate}
+
+
+def _owe(deliveries: list[dict]) -> None:
+    if deliveries:
+        moment = database_now()
+        statement = insert(Delivery).values(state=DeliveryState.WAITING, due_at=moment, created_at=moment)
+        db.session.connection().execute(statement, deliveries)
+
+
+@handles(UNROUTED)
+def _route_again(delivery: Delivery) -> None:
+    """Fails until the table of subscriptions knows the verb; then owes the event to whom it names."""
+    _owe([_delivery(delivery.event, subscriber) for subscriber in subscribers_of(delivery.event.verb)])

@@ -2,40 +2,69 @@
 
 import threading
 
+import redis
 import structlog
 
 log = structlog.get_logger(__name__)
 CHANNEL = "shop:wake"
 
-_relay = threading.Event()
-_publish = None
+_woken = threading.Event()
+_publisher: "_Publisher | None" = None
 
 
 def use_threads() -> None:
     """From now on the relay is a thread of this process."""
-    global _publish
-    _publish = None
+    global _publisher
+    _publisher = None
 
 
-def use_redis(client) -> None:
+def use_redis(client: redis.Redis) -> None:
     """From now on wakes go through Redis, to the workers on every machine."""
-    global _publish
-    _publish = lambda: client.publish(CHANNEL, "relay")  # noqa: E731
+    global _publisher
+    _publisher = _Publisher(client)
 
 
 def relay() -> None:
-    """Wakes the relay. Never raises: the relay looks by itself every second."""
-    _relay.set()
-    if _publish is None:
-        return
-    try:
-        _publish()
-    except Exception:
-        log.warning("wake_failed", exc_info=True)
+    """Wakes the relay. Never raises and never waits for Redis: the relay looks by itself every second."""
+    if _publisher is None:
+        _woken.set()
+    else:
+        _publisher.wake()
 
 
 def wait(seconds: float) -> bool:
     """Sleeps until woken or until `seconds` have passed; True if woken."""
-    woken = _relay.wait(seconds)
-    _relay.clear()
+    woken = _woken.wait(seconds)
+    _woken.clear()
     return woken
+
+
+class _Publisher:
+    """Publishes from a thread of its own, many wakes as one: a slow Redis must not slow a commit."""
+
+    def __init__(self, client: redis.Redis):
+        self._client = client
+        self._wanted = threading.Event()
+        self._guard = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def wake(self) -> None:
+        self._wanted.set()
+        if self._thread is None or not self._thread.is_alive():
+            self._start()
+
+    def _start(self) -> None:
+        # Not before the first wake: a thread does not live through the fork of a server.
+        with self._guard:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._publish, name="wake", daemon=True)
+                self._thread.start()
+
+    def _publish(self) -> None:
+        while True:
+            self._wanted.wait()
+            self._wanted.clear()
+            try:
+                self._client.publish(CHANNEL, "relay")
+            except redis.RedisError:
+                log.warning("wake_failed", exc_info=True)
