@@ -139,7 +139,7 @@ def living_sign_ins(ids: list[int]) -> dict[int, str]:
             SignIn.id.in_(ids), SignIn.ended_at.is_(None), SignIn.expires_at > utc_now(), Staff.disabled_at.is_(None)
         )
     )
-    return dict(db.session.execute(query).tuples().all())
+    return dict(map(tuple, db.session.execute(query)))
 
 
 def touch(signed_in: SignedIn) -> None:
@@ -188,7 +188,7 @@ def names(ids: set[int]) -> dict[int, str]:
     """The name of each of these people, also of those who have left."""
     if not ids:
         return {}
-    return dict(db.session.execute(select(Staff.id, Staff.name).where(Staff.id.in_(ids))).tuples().all())
+    return dict(map(tuple, db.session.execute(select(Staff.id, Staff.name).where(Staff.id.in_(ids)))))
 
 
 def clean_email(email: str) -> str:
