@@ -68,13 +68,12 @@ def price(book: RuleBook, facts: PriceFacts) -> Price:
     """Raises NoBasePrice for a repair the rules do not know, KeyError for a currency without rate."""
     if not facts.repairs:
         raise ValueError("a price needs at least one repair")
-    active = [rule for rule in book.rules if _is_valid_at(rule, facts.at)]
     lines, reasons = [], []
     for repair in facts.repairs:
-        line, why = _price_item(_Context(book, facts, repair), active)
+        line, why = _price_item(_Context(book, facts, repair))
         lines.append(line)
         reasons += why
-    _price_order(_Context(book, facts, None), active, lines, reasons)
+    _price_order(_Context(book, facts, None), lines, reasons)
     lines = [line for line in lines if line.amount or line.code.startswith("repair:")]
     total = _sum([Money(0, facts.currency), *(line.amount for line in lines)])
     return Price(
@@ -86,10 +85,6 @@ def price(book: RuleBook, facts: PriceFacts) -> Price:
         rule_set_version=book.version,
         facts=facts,
     )
-
-
-def _is_valid_at(rule: Rule, at: datetime) -> bool:
-    return (rule.valid_from is None or rule.valid_from <= at) and (rule.valid_until is None or at < rule.valid_until)
 
 
 def _tax(book: RuleBook, country: str, total: Money) -> TaxSplit | None:
@@ -107,6 +102,15 @@ class _Context:
     facts: PriceFacts
     repair: RepairFact | None
 
+    def matching(self, rules: Iterable[Rule]) -> list[Rule]:
+        return [
+            rule
+            for rule in rules
+            if (rule.valid_from is None or rule.valid_from <= self.facts.at)
+            and (rule.valid_until is None or self.facts.at < rule.valid_until)
+            and applies(rule, self.facts, self.repair)
+        ]
+
     def money(self, amount: int) -> Money:
         """An amount of the rule set in the currency of the price."""
         base = Money(amount, self.book.currency)
@@ -115,9 +119,9 @@ class _Context:
         return base.convert(self.facts.currency, rate_millionths=self.book.rates[self.facts.currency])
 
 
-def _price_item(context: _Context, rules: list[Rule]) -> tuple[PriceLine, list[Reason]]:
+def _price_item(context: _Context) -> tuple[PriceLine, list[Reason]]:
     repair, deltas, reasons = context.repair, [Money(0, context.facts.currency)], []
-    matching = [rule for rule in rules if rule.scope == "item" and applies(rule, context.facts, repair)]
+    matching = context.matching(context.book.item_rules(repair.slug))
     if not any(rule.kind == "base" for rule in matching):
         raise NoBasePrice(repair.slug)
     for rule, step in _steps(matching, context, lambda: _sum(deltas)):
@@ -126,9 +130,9 @@ def _price_item(context: _Context, rules: list[Rule]) -> tuple[PriceLine, list[R
     return PriceLine(repair.name, _sum(deltas), f"repair:{repair.slug}"), reasons
 
 
-def _price_order(context: _Context, rules: list[Rule], lines: list[PriceLine], reasons: list[Reason]) -> None:
+def _price_order(context: _Context, lines: list[PriceLine], reasons: list[Reason]) -> None:
     """Adds the lines of the whole order to those of the items, then rounds each line."""
-    matching = [rule for rule in rules if rule.scope == "order" and applies(rule, context.facts, None)]
+    matching = context.matching(context.book.order_rules)
     adding = [rule for rule in matching if rule.kind != "round"]
     for rule, step in _steps(adding, context, lambda: _sum(line.amount for line in lines)):
         lines.append(PriceLine(rule.label, step.delta, rule.code))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 KINDS = ("base", "adjustment", "discount", "surcharge", "fee", "floor", "ceiling", "round")
 SCOPES = ("item", "order")
@@ -67,7 +68,7 @@ class Rule:
             raise ValueError(f"rule {self.code}: {'; '.join(faults)}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RuleBook:
     """A rule set as a value, its rules in order of position."""
 
@@ -77,6 +78,24 @@ class RuleBook:
     taxes: Mapping[str, int | None]
     rules: tuple[Rule, ...]
     hold_days: int = 14
+
+    @cached_property
+    def order_rules(self) -> tuple[Rule, ...]:
+        return tuple(rule for rule in self.rules if rule.scope == "order")
+
+    @cached_property
+    def _item_rules(self) -> dict[str, tuple[Rule, ...]]:
+        return {}
+
+    def item_rules(self, slug: str) -> tuple[Rule, ...]:
+        """The rules that may touch this repair: most are base prices of others, which need no asking."""
+        if slug not in self._item_rules:
+            self._item_rules[slug] = tuple(
+                rule
+                for rule in self.rules
+                if rule.scope == "item" and slug in rule.conditions.get("repair_type", (slug,))
+            )
+        return self._item_rules[slug]
 
 
 def applies(rule: Rule, facts: PriceFacts, repair: RepairFact | None) -> bool:

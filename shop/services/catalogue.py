@@ -174,15 +174,17 @@ def repair_types_for(device: DeviceModel) -> list[RepairType]:
     return [kind for kind in list_repair_types() if kind.fits_device(device)]
 
 
-def list_repair_types() -> list[RepairType]:
-    return list(
-        db.session.scalars(
-            select(RepairType)
-            .where(RepairType.retired_at.is_(None))
-            .options(joinedload(RepairType.category))
-            .order_by(RepairType.position)
-        )
+def list_repair_types(ids: Iterable[int] | None = None) -> list[RepairType]:
+    """What is offered, in the order of the shelves; with `ids` only those of them that are."""
+    wanted = (
+        select(RepairType)
+        .where(RepairType.retired_at.is_(None))
+        .options(joinedload(RepairType.category))
+        .order_by(RepairType.position)
     )
+    if ids is not None:
+        wanted = wanted.where(RepairType.id.in_([key for key in ids if _is_id(key)]))
+    return list(db.session.scalars(wanted))
 
 
 def list_categories() -> list[ServiceCategory]:

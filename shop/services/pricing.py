@@ -107,10 +107,9 @@ def _moment_faults(at: datetime) -> dict[str, str]:
 def _chosen_repairs(ids: Sequence[int], device: DeviceModel | None, faults: dict[str, str]) -> list[RepairType]:
     """The repair types in the order of the shelves, so that the order of choosing changes no price."""
     fault = _repairs_fault(ids)
-    offered = {kind.id: kind for kind in list_repair_types()} if not fault else {}
-    if not fault and any(key not in offered for key in ids):
+    chosen = [] if fault else list_repair_types(ids)
+    if not fault and len(chosen) < len(ids):
         fault = gettext("One of these repairs is not offered any more. Choose again.")
-    chosen = [kind for kind in offered.values() if kind.id in ids]
     if not fault and device and not all(kind.fits_device(device) for kind in chosen):
         misfits = ", ".join(translated(kind.name) for kind in chosen if not kind.fits_device(device))
         fault = gettext("%(repairs)s does not fit %(device)s.", repairs=misfits, device=device.name)

@@ -92,6 +92,7 @@ def test_brazilian_price_is_not_split(iphone):
         ("repair_type_ids", {"repair_type_ids": []}),
         ("repair_type_ids", {"repair_type_ids": None}),
         ("repair_type_ids", {"repair_type_ids": [10**9]}),
+        ("repair_type_ids", {"repair_type_ids": [2**70]}),
         ("repair_type_ids", {"repair_type_ids": ["1"]}),
         ("repair_type_ids", {"repair_type_ids": [True]}),
         ("repair_type_ids", {"repair_type_ids": list(range(1, 12))}),
