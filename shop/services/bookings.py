@@ -17,7 +17,7 @@ from shop.models.location import Location
 from shop.models.price_engine import Price
 from shop.models.pricing import Quote
 from shop.models.repair import Repair, RepairLine
-from shop.models.text import is_plain, many_lines
+from shop.models.text import is_plain, many_lines, one_line
 from shop.models.workflow import State
 from shop.services import pricing, promises, slots
 from shop.services.catalogue import get_device
@@ -30,7 +30,8 @@ __all__ = ["BookingRequest", "CustomerDetails", "create_booking", "tracking_path
 
 LONGEST_PROBLEM = 5_000
 LONGEST_ADDRESS = 500
-_LONGEST_POSTCODE = 10
+LONGEST_LABEL = 160
+_LONGEST = {"problem": LONGEST_PROBLEM, "address": LONGEST_ADDRESS, "postcode": 10, "device_label": LONGEST_LABEL}
 _PRIORITY = {"same_day": 1, "express": 2, "standard": 3}
 
 
@@ -38,11 +39,12 @@ _PRIORITY = {"same_day": 1, "express": 2, "standard": 3}
 class BookingRequest:
     """What a customer asks for, as given. Nothing in it is trusted, least of all a price: it has none.
 
-    `slot_start` is an aware moment, or None where none is needed. `problem` may be empty: the chosen repairs
-    can say enough. `address` and `postcode` say where the rider collects.
+    `device_id` is None for a device that the catalogue does not know: `device_label` then names it, and the
+    price is that of a quote. `slot_start` is an aware moment, or None where none is needed. `problem` may be
+    empty: the chosen repairs can say enough. `address` and `postcode` say where the rider collects.
     """
 
-    device_id: int
+    device_id: int | None
     repair_type_ids: tuple[int, ...]
     service_type: str
     urgency: str
@@ -52,6 +54,7 @@ class BookingRequest:
     customer: CustomerDetails
     address: str = ""
     postcode: str = ""
+    device_label: str = ""
 
 
 def create_booking(request: BookingRequest, *, actor: Actor, source: str, quote: Quote | None = None) -> Repair:
@@ -64,7 +67,8 @@ def create_booking(request: BookingRequest, *, actor: Actor, source: str, quote:
     """
     location = home_location()
     request, price = _checked(request, location, quote)
-    device, kinds = get_device(request.device_id), _repair_types(request.repair_type_ids)
+    device = None if request.device_id is None else get_device(request.device_id)
+    kinds = _repair_types(request.repair_type_ids)
     slot = request.slot_start and slots.take(location, request.service_type, starts_at=request.slot_start)
     repair = _write_repair(request, location, device, kinds, price, quote)
     db.session.add(
@@ -103,6 +107,7 @@ def _checked(request: BookingRequest, location: Location, quote: Quote | None) -
         request,
         customer=customer,
         problem=many_lines(request.problem),
+        device_label=one_line(request.device_label),
         address=many_lines(request.address),
         postcode=_postcode(request.postcode),
     )
@@ -138,7 +143,9 @@ def _price(request: BookingRequest, quote: Quote | None) -> Price:
 
 def _text_faults(request: BookingRequest) -> dict[str, str]:
     faults = {}
-    for field, longest in (("problem", LONGEST_PROBLEM), ("address", LONGEST_ADDRESS), ("postcode", _LONGEST_POSTCODE)):
+    if request.device_id is None and not request.device_label:
+        faults["device_label"] = _("Write the make and model.")
+    for field, longest in _LONGEST.items():
         text = getattr(request, field)
         if len(text) > longest:
             faults[field] = _("Keep this under %(most)s characters.", most=longest)
@@ -189,14 +196,18 @@ def _repair_types(ids: tuple[int, ...]) -> list[RepairType]:
 def _write_repair(
     request: BookingRequest,
     location: Location,
-    model: DeviceModel,
+    model: DeviceModel | None,
     kinds: list[RepairType],
     price: Price,
     quote: Quote | None,
 ) -> Repair:
     now = utc_now()
     customer = find_or_create(request.customer)
-    device = Device(customer=customer, model_id=model.id, label=model.name[:160])
+    device = Device(
+        customer=customer,
+        model_id=model.id if model else None,
+        label=(model.name if model else request.device_label)[:160],
+    )
     key = next_repair_id()
     repair = Repair(
         id=key,
@@ -209,7 +220,7 @@ def _write_repair(
         service_type=request.service_type,
         urgency=request.urgency,
         problem=request.problem,
-        work=", ".join(kind.name for kind in kinds)[:200],
+        work=" + ".join(kind.name for kind in kinds)[:200],
         total=price.total.amount,
         currency=price.currency,
         received_at=now,

@@ -1,0 +1,20 @@
+"""QR codes of addresses. Black on nothing, so that the page gives the ground."""
+
+import io
+
+import segno
+
+
+def svg(address: str) -> bytes:
+    return _drawn(address, kind="svg", scale=4, border=2, dark="#13212b", svgclass=None, lineclass=None)
+
+
+def png(address: str) -> bytes:
+    """For e-mail, where SVG is not shown."""
+    return _drawn(address, kind="png", scale=6, border=2, dark="#13212b", light="#ffffff")
+
+
+def _drawn(address: str, **style) -> bytes:
+    image = io.BytesIO()
+    segno.make(address, error="m", micro=False).save(image, **style)
+    return image.getvalue()

@@ -1,0 +1,37 @@
+/* What the wizard adds to plain forms: arrow keys in the list of devices, copying the link,
+   and updates that leave alone what the visitor has opened or is typing. */
+
+function keepWhatIsOpen() {
+  if (!window.Idiomorph) return;
+  window.Idiomorph.defaults.ignoreActiveValue = true;
+  window.Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) =>
+    !(name === "open" && node.matches?.("[data-keep-open]"));
+}
+
+function moveInDevices(event) {
+  if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
+  const field = document.querySelector("[data-device-search] input[type=search]");
+  const devices = [...document.querySelectorAll("#device-results .device-option")];
+  const place = devices.indexOf(document.activeElement);
+  if (!field || (place < 0 && document.activeElement !== field)) return;
+  event.preventDefault();
+  const next = place + (event.key === "ArrowDown" ? 1 : -1);
+  (next < 0 ? field : devices[Math.min(next, devices.length - 1)])?.focus();
+}
+
+async function copyLink(event) {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).value);
+  button.lastChild.data = button.dataset.done;
+}
+
+keepWhatIsOpen();
+document.addEventListener("keydown", moveInDevices);
+document.addEventListener("click", copyLink);
+for (const button of document.querySelectorAll("[data-copy]")) {
+  button.hidden = !navigator.clipboard;
+}
+for (const field of document.querySelectorAll("[data-select]")) {
+  field.addEventListener("focus", () => field.select());
+}
