@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from shop.admin.console import NAVIGATION
+from shop.words import CATEGORY_ICONS, SERVICE_ICONS
+
 SHOP = Path(__file__).resolve().parent.parent / "shop"
 TOKENS = (SHOP / "static/css/tokens.css").read_text()
 TEMPLATES = sorted((SHOP / "templates").rglob("*.html"))
@@ -89,6 +92,20 @@ def test_every_icon_of_the_templates_is_in_the_sprite():
         used |= set(re.findall(r"\bicon(?:_name)?='([a-z0-9-]+)'", path.read_text()))
 
     assert used <= SPRITE
+
+
+def test_every_icon_of_the_tables_is_in_the_sprite():
+    places = {item[1] for _label, items in NAVIGATION for item in items}
+
+    used = places | set(CATEGORY_ICONS.values()) | set(SERVICE_ICONS.values())
+
+    assert used <= SPRITE
+
+
+def test_the_style_page_shows_the_whole_sprite():
+    listed = set(re.findall(r"'([a-z0-9-]+)'", (SHOP / "templates/admin/style/_icons.html").read_text()))
+
+    assert listed == SPRITE - {"brand"}
 
 
 def test_every_custom_property_that_the_styles_use_is_defined():
