@@ -2,7 +2,20 @@
 
 from flask import Flask
 
-from shop.admin import access, console, sign_in, sockets
+from shop.admin import (
+    access,
+    account,
+    audit,
+    catalogue,
+    console,
+    health,
+    outbox,
+    price_rules,
+    sign_in,
+    sockets,
+    staff,
+    style,
+)
 from shop.admin.repairs import RepairsView
 
 
@@ -12,3 +25,5 @@ def init_app(app: Flask) -> None:
     sign_in.init_app(app)
     admin = console.init_app(app)
     admin.add_view(RepairsView("Repairs", path="repairs"))
+    for screen in (catalogue, price_rules, audit, outbox, health, staff, account, style):
+        screen.init_app(admin)

@@ -6,6 +6,7 @@ from flask_admin.theme import Bootstrap4Theme
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from jinja2_fragments.flask import render_block
+from werkzeug.routing import IntegerConverter
 
 from shop.admin.access import refusal, requires
 from shop.extensions import htmx
@@ -43,6 +44,13 @@ NAVIGATION = (
 )
 
 
+class RowId(IntegerConverter):
+    """`<row_id:name>`: a key that a database can hold; anything larger is nobody's."""
+
+    def __init__(self, url_map):
+        super().__init__(url_map, min=1, max=2**31 - 1)
+
+
 class Guarded:
     """Denies unless the called method names a permission that the person holds."""
 
@@ -65,8 +73,8 @@ class Guarded:
 class ConsoleView(Guarded, BaseView):
     """A screen of our own. Its path is `/admin/<name>`."""
 
-    def __init__(self, name: str, *, path: str):
-        super().__init__(name=name, endpoint=path.replace("-", "_"), url=f"/admin/{path}")
+    def __init__(self, name: str, *, path: str, endpoint: str = ""):
+        super().__init__(name=name, endpoint=endpoint or path.replace("-", "_"), url=f"/admin/{path}")
 
 
 class Home(Guarded, AdminIndexView):
@@ -115,6 +123,7 @@ def _shell() -> dict:
 
 def init_app(app: Flask) -> Admin:
     app.context_processor(_shell)
+    app.url_map.converters["row_id"] = RowId
     theme = Bootstrap4Theme(base_template="layouts/console.html")
     index = Home(name="Home", endpoint="console", url="/admin")
     return Admin(app, name="RevivaTech", theme=theme, index_view=index)

@@ -1,0 +1,118 @@
+"""The audit log: the sealed events, read, checked and taken away."""
+
+import csv
+import io
+from collections.abc import Iterator
+from datetime import date
+
+from flask import Response, request, stream_with_context
+from flask_admin import Admin, expose
+from flask_babel import gettext as _
+
+from shop.admin.access import requires
+from shop.admin.console import ConsoleView, show
+from shop.admin.forms import place
+from shop.database import reading
+from shop.extensions import db
+from shop.locales import select_timezone
+from shop.services import audit, audit_log, audit_words
+
+PART, WHOLE = 10_000, 100_000
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_COLUMNS = ("position", "time_utc", "verb", "who", "about", "what", "changes", "hash")
+
+
+class AuditView(ConsoleView):
+    @expose("/")
+    @requires("audit.view")
+    def index(self):
+        filters, faults = _filters()
+        before = place("before")
+        page = (
+            audit_log.Page([], None) if faults else audit_log.read_log(filters, zone=select_timezone(), before=before)
+        )
+        return show(
+            "admin/audit/page.html", "entries", status=422 if faults else 200,
+            page=page, faults=faults, **_choices(),
+        )  # fmt: skip
+
+    @expose("/verify", methods=["POST"])
+    @requires("audit.view")
+    def verify(self):
+        whole = request.form.get("range") == "whole"
+        # The check only reads, but for minutes at worst: it must not hold SQLite's one write lock.
+        db.session.rollback()
+        with reading():
+            verdict = audit.verify_last(WHOLE if whole else PART)
+            sealed, waiting = audit.counts()
+            db.session.rollback()
+        return show(
+            "admin/audit/verified.html", "verdict",
+            verdict=verdict, sealed=sealed, waiting=waiting, checked=min(sealed, WHOLE if whole else PART),
+        )  # fmt: skip
+
+    @expose("/export")
+    @requires("audit.view")
+    def export(self):
+        filters, faults = _filters()
+        if faults:
+            return show("admin/audit/page.html", status=422, page=audit_log.Page([], None), faults=faults, **_choices())
+        body = stream_with_context(_csv(audit_log.export_log(filters, zone=select_timezone())))
+        headers = {"Content-Disposition": f"attachment; filename=audit-{date.today():%Y-%m-%d}.csv"}  # noqa: DTZ011
+        return Response(body, mimetype="text/csv", headers=headers)
+
+
+def init_app(admin: Admin) -> None:
+    admin.add_view(AuditView("Audit log", path="audit"))
+
+
+def _filters() -> tuple[audit_log.Filters, dict[str, str]]:
+    """The filters of the address, and what is wrong with those that cannot be read."""
+    text = {
+        name: request.args.get(name, "")[:100].replace("\0", "")
+        for name in ("verb", "actor", "about", "since", "until")
+    }
+    faults = {}
+    for name in ("since", "until"):
+        try:
+            text[name] = date.fromisoformat(text[name]) if text[name] else None
+        except ValueError:
+            faults[name] = _("Write the day as 2026-11-24.")
+            text[name] = None
+    return audit_log.Filters(**text), faults
+
+
+def _choices() -> dict:
+    return {
+        "actors": audit_log.list_actors(),
+        "verbs": audit_words.VERBS,
+        "kinds": audit_words.KINDS,
+        "args": request.args,
+    }
+
+
+def _csv(entries: Iterator[audit_log.Entry]) -> Iterator[str]:
+    yield _line(_COLUMNS)
+    count = 0
+    for entry in entries:
+        count += 1
+        yield _line(_cells(entry))
+    if count >= audit_log.MOST_EXPORTED:
+        yield _line([f"Cut here at {audit_log.MOST_EXPORTED} lines. Narrow the filter to get the rest."])
+
+
+def _cells(entry: audit_log.Entry) -> tuple:
+    changes = "; ".join(f"{change.field}: {change.before or ''} > {change.after}" for change in entry.changes)
+    at, what = entry.at.isoformat(), entry.sentence
+    return entry.position, at, entry.verb, entry.who, entry.about_name, what, changes, entry.hash
+
+
+def _line(cells) -> str:
+    line = io.StringIO()
+    csv.writer(line).writerow([_inert(str(cell)) for cell in cells])
+    return line.getvalue()
+
+
+def _inert(text: str) -> str:
+    """Spreadsheets run a cell that starts like a formula; an apostrophe makes it text."""
+    return f"'{text}" if text.startswith(_FORMULA) else text

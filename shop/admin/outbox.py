@@ -1,0 +1,62 @@
+"""The outbox: mail as it was written, and what could not be delivered."""
+
+from flask import flash, make_response, redirect, request, url_for
+from flask_admin import Admin, expose
+from flask_babel import gettext as _
+from flask_login import current_user
+
+from shop.admin.access import requires
+from shop.admin.console import ConsoleView, show
+from shop.admin.forms import place
+from shop.extensions import db
+from shop.security import local_path
+from shop.services import outbox
+
+WIDTHS = ("desktop", "phone")
+LONGEST_QUERY = 254
+# A mail is somebody's HTML: no script, no form, no origin of ours, nothing fetched.
+PREVIEW_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+
+
+class OutboxView(ConsoleView):
+    @expose("/")
+    @requires("outbox.view")
+    def index(self):
+        q = request.args.get("q", "")[:LONGEST_QUERY].replace("\0", "")
+        page = outbox.list_messages(q, before=place("before"))
+        return show("admin/outbox/list.html", "messages", q=q, page=page, troubles=len(outbox.list_troubles()))
+
+    @expose("/undelivered")
+    @requires("outbox.view")
+    def undelivered(self):
+        return show("admin/outbox/undelivered.html", troubles=outbox.list_troubles())
+
+    @expose("/<row_id:message_id>")
+    @requires("outbox.view")
+    def message(self, message_id: int):
+        width = request.args.get("width", WIDTHS[0])
+        message = outbox.get_message(message_id)
+        return show(
+            "admin/outbox/message.html", "message",
+            message=message, delivery=outbox.get_delivery(message.delivery_id),
+            width=width if width in WIDTHS else WIDTHS[0],
+        )  # fmt: skip
+
+    @expose("/<row_id:message_id>/preview")
+    @requires("outbox.view")
+    def preview(self, message_id: int):
+        response = make_response(outbox.get_message(message_id).html)
+        response.headers["Content-Security-Policy"] = PREVIEW_POLICY
+        return response
+
+    @expose("/deliveries/<row_id:delivery_id>/resend", methods=["POST"])
+    @requires("outbox.resend")
+    def resend(self, delivery_id: int):
+        outbox.resend(delivery_id, actor=current_user.actor)
+        db.session.commit()
+        flash(_("On its way again."), "success")
+        return redirect(local_path(request.args.get("next"), url_for("outbox.undelivered")), 303)
+
+
+def init_app(admin: Admin) -> None:
+    admin.add_view(OutboxView("Outbox", path="outbox"))

@@ -1,0 +1,128 @@
+"""The staff: who works here, with which rights, signed in where."""
+
+from flask import flash, redirect, url_for
+from flask_admin import Admin, expose
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_login import current_user
+from flask_wtf import FlaskForm
+from wtforms import EmailField, PasswordField, SelectField, StringField
+from wtforms.validators import InputRequired, Length
+
+from shop.admin.access import requires
+from shop.admin.browsers import browser_words
+from shop.admin.console import ROLE_LABELS, ConsoleView, show
+from shop.admin.forms import show_faults
+from shop.extensions import db
+from shop.models.errors import Invalid
+from shop.models.permissions import PERMISSIONS, Role
+from shop.services import staff as staff_service
+from shop.services import staff_admin
+
+_ROLES = [(role.value, label) for role, label in ROLE_LABELS.items()]
+
+
+class NewPersonForm(FlaskForm):
+    name = StringField(_l("Name"), [InputRequired(_l("Type the name that colleagues use.")), Length(max=120)])
+    email = EmailField(_l("E-mail"), [InputRequired(_l("Type an e-mail address.")), Length(max=254)])
+    role = SelectField(_l("Role"), choices=_ROLES, default=Role.TECHNICIAN.value)
+    password = PasswordField(
+        _l("First password"),
+        [InputRequired(_l("Type a first password.")), Length(max=256)],
+        description=_l("10 characters or more. Hand it over in person; it can be changed under Account."),
+    )
+
+
+class RoleForm(FlaskForm):
+    role = SelectField(_l("Role"), choices=_ROLES)
+
+
+class StaffView(ConsoleView):
+    @expose("/")
+    @requires("staff.view")
+    def index(self):
+        return show("admin/staff/list.html", people=staff_admin.list_staff(), role_labels=ROLE_LABELS)
+
+    @expose("/new", methods=["GET", "POST"])
+    @requires("staff.manage")
+    def new(self):
+        form = NewPersonForm()
+        if not form.validate_on_submit():
+            return show("admin/staff/new.html", form=form, status=422 if form.errors else 200)
+        try:
+            person = staff_service.create_staff(
+                email=form.email.data, password=form.password.data, role=form.role.data, name=form.name.data,
+                actor=current_user.actor,
+            )  # fmt: skip
+        except Invalid as error:
+            show_faults(form, error)
+            return show("admin/staff/new.html", form=form, status=422)
+        return _done(person.id, _("%(name)s can sign in now.", name=person.name))
+
+    @expose("/<row_id:staff_id>")
+    @requires("staff.view")
+    def person(self, staff_id: int):
+        return _page(staff_id)
+
+    @expose("/<row_id:staff_id>/role", methods=["POST"])
+    @requires("staff.manage")
+    def role(self, staff_id: int):
+        form = RoleForm()
+        if not form.validate_on_submit():
+            return _page(staff_id, form=form, status=422)
+        return _change(staff_id, staff_admin.change_role, _("Role changed."), form.role.data)
+
+    @expose("/<row_id:staff_id>/disable", methods=["POST"])
+    @requires("staff.manage")
+    def disable(self, staff_id: int):
+        return _change(staff_id, staff_admin.disable, _("Disabled and signed out everywhere."))
+
+    @expose("/<row_id:staff_id>/enable", methods=["POST"])
+    @requires("staff.manage")
+    def enable(self, staff_id: int):
+        return _change(staff_id, staff_admin.enable, _("Enabled. The old password works again."))
+
+    @expose("/<row_id:staff_id>/unlock", methods=["POST"])
+    @requires("staff.manage")
+    def unlock(self, staff_id: int):
+        return _change(staff_id, staff_admin.unlock, _("Unlocked."))
+
+    @expose("/<row_id:staff_id>/end-sign-ins", methods=["POST"])
+    @requires("staff.manage")
+    def end_sign_ins(self, staff_id: int):
+        return _change(staff_id, staff_admin.end_sign_ins_of, _("Signed out everywhere."))
+
+
+def init_app(admin: Admin) -> None:
+    admin.add_view(StaffView("Staff", path="staff"))
+
+
+def _change(staff_id: int, act, message: str, *values):
+    """One act of the service on a person; what it refuses is said on the person's page."""
+    try:
+        act(staff_id, *values, actor=current_user.actor)
+    except Invalid as error:
+        db.session.rollback()
+        return _page(staff_id, fault=error.message, status=422)
+    return _done(staff_id, message)
+
+
+def _page(staff_id: int, *, form: RoleForm | None = None, fault: str = "", status: int = 200):
+    person = staff_admin.get_staff_row(staff_id)
+    return show(
+        "admin/staff/person.html",
+        status=status,
+        person=person,
+        form=form or RoleForm(formdata=None, role=person.role.value),
+        fault=fault,
+        sign_ins=staff_admin.sign_ins_of(staff_id),
+        browser_words=browser_words,
+        role_labels=ROLE_LABELS,
+        rights=[name for name, roles in PERMISSIONS.items() if person.role in roles],
+    )
+
+
+def _done(staff_id: int, message: str):
+    db.session.commit()
+    flash(message, "success")
+    return redirect(url_for("staff.person", staff_id=staff_id), 303)

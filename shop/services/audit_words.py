@@ -1,0 +1,110 @@
+"""What the log says, in words for people."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+VERBS = {
+    "repair.booked": "Booked",
+    "repair.imported": "Brought over from before",
+    "repair.moved": "Moved to {to}",
+    "repair.assigned": "Given to {to}",
+    "repair.edited": "Edited {fields}",
+    "repair.noted": "Wrote an internal note",
+    "repair.delivery_resent": "Sent delivery {delivery} ({subscriber}) again",
+    "staff.created": "Added as {role}",
+    "staff.signed_in": "Signed in",
+    "staff.signed_out": "Signed out",
+    "staff.locked": "Locked for {minutes} minutes after wrong passwords",
+    "staff.unlocked": "Unlocked",
+    "staff.role_changed": "Made {to}",
+    "staff.disabled": "Disabled",
+    "staff.enabled": "Enabled",
+    "staff.sign_ins_ended": "Ended {count} sign-ins",
+    "staff.password_changed": "Changed the password",
+    "staff.second_factor_changed": "Turned two-step sign-in {on}",
+    "staff.delivery_resent": "Sent delivery {delivery} ({subscriber}) again",
+    "device_model.added": "Added to the catalogue",
+    "device_model.changed": "Changed in the catalogue",
+    "device_model.retired": "Retired from the catalogue",
+    "device_model.restored": "Back in the catalogue",
+}
+KINDS = {"repair": "Repairs", "staff": "Staff", "device_model": "Catalogue"}
+_FIELD_OF = {"repair.moved": "status", "repair.assigned": "assignee", "staff.role_changed": "role"}
+_NOBODY = "nobody"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """`before` is None where the log keeps only what it became."""
+
+    field: str
+    before: str | None
+    after: str
+
+
+def sentence_of(verb: str, body: Mapping, *, names: Mapping[str, str]) -> str:
+    """One short sentence; the verb itself where no words are kept for it."""
+    facts = _Facts({key: _value(verb, key, value, names) for key, value in body.items()})
+    words = VERBS.get(verb) or _plain(verb.partition(".")[2]).capitalize().replace("{", "{{").replace("}", "}}")
+    return words.format_map(facts)
+
+
+def changes_of(
+    verb: str, body: Mapping, detail: Mapping, *, names: Mapping[str, str], erased: bool = False
+) -> tuple[Change, ...]:
+    """Everything that the fact says changed, first what is sealed, then what is personal."""
+    changes = []
+    if "from" in body and "to" in body:
+        before, after = (_value(verb, end, body[end], names) for end in ("from", "to"))
+        changes.append(Change(_FIELD_OF.get(verb, "value"), before, after))
+    pairs = {**body.get("changes", {}), **detail}
+    changes += [_change(field, value) for field, value in pairs.items()]
+    changes += [
+        Change(_plain(key), None, _value(verb, key, value, names))
+        for key, value in body.items()
+        if key not in ("from", "to", "fields", "changes")
+    ]
+    if erased:
+        changes.append(Change("personal details", None, "erased"))
+    return tuple(changes)
+
+
+def _change(field: str, value) -> Change:
+    if isinstance(value, list) and len(value) == 2:
+        return Change(_plain(field), _text(value[0]), _text(value[1]))
+    return Change(_plain(field), None, _text(value))
+
+
+def _value(verb: str, key: str, value, names: Mapping[str, str]) -> str:
+    if key in ("from", "to"):
+        if _FIELD_OF.get(verb) == "assignee":
+            return names.get(f"staff:{value}", _NOBODY)
+        return _plain(_text(value)).capitalize()
+    if key == "role":
+        return _plain(_text(value)).capitalize()
+    return _text(value)
+
+
+def _text(value) -> str:
+    match value:
+        case None | "":
+            return "empty"
+        case bool():
+            return "on" if value else "off"
+        case list() | tuple():
+            return ", ".join(_plain(_text(part)) for part in value) or "none"
+        case dict():
+            return ", ".join(f"{_plain(key)}: {_text(part)}" for key, part in value.items()) or "none"
+        case _:
+            return str(value)
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ")
+
+
+class _Facts(dict):
+    """A word that the fact does not carry stays out of its sentence."""
+
+    def __missing__(self, key: str) -> str:
+        return "…"

@@ -1,0 +1,96 @@
+"""How the shop's machinery is, in figures: what the health page shows."""
+
+import time
+from dataclasses import dataclass
+
+from flask import current_app
+from redis import RedisError
+from sqlalchemy import func, select, text
+
+from shop.extensions import db, socketio
+from shop.models.event import Delivery, DeliveryState, Event
+from shop.services import redis_client, relay
+
+LAG_LIMIT_SECONDS = 30.0
+_OPEN_STATES = (DeliveryState.WAITING, DeliveryState.RUNNING, DeliveryState.DEAD)
+
+
+@dataclass(frozen=True, slots=True)
+class RelayState:
+    position: int
+    waiting: int
+    lag_seconds: float
+
+    @property
+    def is_behind(self) -> bool:
+        return self.lag_seconds > LAG_LIMIT_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`redis_ms` is None where Redis is not configured and negative where it does not answer."""
+
+    database: str
+    database_ms: float
+    relay: RelayState
+    deliveries: dict[str, dict[str, int]]
+    redis_ms: float | None
+    sockets: int | None
+    embedded: bool
+
+    @property
+    def dead(self) -> int:
+        return sum(states.get(DeliveryState.DEAD, 0) for states in self.deliveries.values())
+
+
+def report() -> Report:
+    settings = current_app.config["SETTINGS"]
+    return Report(
+        database=db.engine.dialect.name,
+        database_ms=_database_ms(),
+        relay=_relay(),
+        deliveries=_deliveries(),
+        redis_ms=None if settings.is_embedded else _redis_ms(),
+        sockets=_sockets(),
+        embedded=settings.is_embedded,
+    )
+
+
+def _database_ms() -> float:
+    started = time.perf_counter()
+    db.session.execute(text("SELECT 1"))
+    return (time.perf_counter() - started) * 1000
+
+
+def _relay() -> RelayState:
+    waiting = db.session.scalar(select(func.count()).select_from(Event).where(Event.position.is_(None)))
+    return RelayState(relay.head()[0], waiting, relay.lag_seconds())
+
+
+def _deliveries() -> dict[str, dict[str, int]]:
+    """Subscriber to state to count, of deliveries that are not done: they are few, the done ones are not."""
+    query = (
+        select(Delivery.subscriber, Delivery.state, func.count())
+        .where(Delivery.state.in_(_OPEN_STATES))
+        .group_by(Delivery.subscriber, Delivery.state)
+        .order_by(Delivery.subscriber)
+    )
+    counts: dict[str, dict[str, int]] = {}
+    for subscriber, state, count in db.session.execute(query):
+        counts.setdefault(subscriber, {})[state] = count
+    return counts
+
+
+def _redis_ms() -> float:
+    started = time.perf_counter()
+    try:
+        redis_client.ping()
+    except RedisError:
+        return -1.0
+    return (time.perf_counter() - started) * 1000
+
+
+def _sockets() -> int | None:
+    """Sockets that are connected to this process."""
+    server = socketio.server
+    return len(server.eio.sockets) if server else None
