@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
@@ -144,10 +146,8 @@ def _create_postgresql() -> str:
 def _clean(app, database: str) -> None:
     if database == "sqlite":
         data = app.config["SETTINGS"].SHOP_DATA
-        db.engine.dispose()
-        for leftover in data.glob("shop.db-*"):
-            leftover.unlink()
-        shutil.copy(data / "template.db", data / "shop.db")
+        with closing(sqlite3.connect(data / "template.db")) as clean, closing(sqlite3.connect(data / "shop.db")) as used:
+            clean.backup(used)
         return
     tables = [table.name for table in reversed(db.metadata.sorted_tables) if table.name not in REFERENCE]
     with db.engine.begin() as connection:

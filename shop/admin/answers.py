@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from flask import flash, make_response, redirect, render_template, request, url_for
 from jinja2_fragments.flask import render_block
+from markupsafe import Markup
 
 from shop.admin.console import show
 from shop.admin.queue_rows import render_row, scope
@@ -44,7 +45,7 @@ def dialog(template: str, block: str, *, title: str, status: int = 200, **values
     """A form: as a dialog when htmx asks, else as a page of its own."""
     if not htmx:
         return show(template, status=status, **values)
-    form = render_block(template, block, **values)
+    form = Markup(render_block(template, block, **values))  # noqa: S704 - escaped inside
     response = make_response(render_template("admin/repairs/_dialog.html", title=title, form=form), status)
     if request.method == "POST":
         response.headers["HX-Retarget"], response.headers["HX-Reswap"] = "#dialogs", "innerHTML"

@@ -144,7 +144,7 @@ def count_open(*, me: int, day_ends: datetime) -> Counts:
         .where(literal_column("is_open"))
         .group_by(Repair.status)
     )
-    rows = db.session.execute(query).tuples().all()
+    rows = db.session.execute(query).all()
     return Counts({row[0]: row[1] for row in rows}, *(sum(row[i] for row in rows) for i in range(2, 6)))
 
 
@@ -155,7 +155,7 @@ def open_by_assignee() -> dict[int, int]:
         .where(literal_column("is_open"), Repair.assignee_id.is_not(None))
         .group_by(Repair.assignee_id)
     )
-    return dict(db.session.execute(query).tuples().all())
+    return dict(db.session.execute(query).all())
 
 
 def _faults(filters: Filters):

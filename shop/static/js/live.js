@@ -3,6 +3,7 @@ import { io } from "../vendor/socket.io-client-4.8.4/socket.io.esm.min.js";
 
 const socket = io({ transports: ["websocket"], reconnectionDelayMax: 5000 });
 let position = 0;
+let me = null;
 
 function show(state, text) {
   for (const mark of document.querySelectorAll("[data-connection]")) {
@@ -35,6 +36,7 @@ async function catchUp() {
 
 socket.on("hello", async (greeting) => {
   show("live");
+  me = greeting.you;
   if (!position) position = greeting.position;
   else if (greeting.position > position) await catchUp();
 });
@@ -45,7 +47,8 @@ socket.on("changes", (news) => {
 });
 
 socket.on("presence", (news) => {
-  document.dispatchEvent(new CustomEvent("shop:presence", { detail: news }));
+  const people = news.people.filter((person) => person.id !== me);
+  document.dispatchEvent(new CustomEvent("shop:presence", { detail: { ...news, people } }));
 });
 
 socket.on("disconnect", (reason) => {

@@ -2,7 +2,6 @@
 import { send, whenLive } from "./live.js";
 import { focusScan, onKeys, openForm } from "./keys.js";
 
-const HEARTBEAT_MS = 15_000;
 const page = () => document.getElementById("ticket");
 const number = page().dataset.ticket ?? page().dataset.editing;
 const isEditing = "editing" in page().dataset;
@@ -35,7 +34,8 @@ function showPeople(people) {
 }
 
 const field = () => document.activeElement?.dataset?.typing ?? "";
-const beat = () => send("watch", { number, field: field() });
+const watch = () => send("watch", { number });
+const tell = () => send("typing", { number, field: field() });
 
 document.addEventListener("shop:changes", (event) => {
   if (event.detail.changes.some((change) => change.number === number)) refresh();
@@ -44,8 +44,8 @@ document.addEventListener("shop:reload", refresh);
 document.addEventListener("shop:presence", (event) => {
   if (event.detail.number === number) showPeople(event.detail.people);
 });
-document.addEventListener("focusin", beat);
-document.addEventListener("focusout", beat);
+document.addEventListener("focusin", tell);
+document.addEventListener("focusout", tell);
 window.addEventListener("pagehide", () => send("unwatch", { number }));
 
 /* Picking a side of a conflict writes it into the field, where it can still be edited. */
@@ -62,5 +62,4 @@ onKeys({
   "/": focusScan,
 });
 
-setInterval(beat, HEARTBEAT_MS);
-whenLive(beat);
+whenLive(watch);
