@@ -8,7 +8,7 @@ from flask import Response, request
 from shop.api.reading import StrictParser
 from shop.extensions import limiter
 
-LARGEST_BODY = 64 * 1024
+LARGEST_BODY = 128 * 1024
 
 # Per address and over all routes of the kind, so that the alias /api gives nobody a second allowance.
 reads_limit = limiter.shared_limit("120/minute", scope="api-reads")

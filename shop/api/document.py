@@ -57,7 +57,13 @@ def collector(app: Flask) -> DocumentedApi:
     )
     api.register_field(Moment, "string", "date-time")
     api.register_field(DayOrMoment, "string", None)
+    api.ma_plugin.converter.add_parameter_attribute_function(_empty_is_absent)
     return api
+
+
+def _empty_is_absent(_converter, _field, *, ret: dict, **_) -> dict:
+    """`?brand=&limit=` is what forms send; `schemas.Query` reads it as nothing asked."""
+    return {"allowEmptyValue": True} if ret["in"] == "query" else {}
 
 
 def serve(app: Flask, api: DocumentedApi) -> Blueprint:

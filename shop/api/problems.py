@@ -4,6 +4,7 @@ from flask import Response, current_app, g
 from marshmallow import Schema, fields
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
+from shop.extensions import db
 from shop.models.errors import Invalid, ShopError
 
 CONTENT_TYPE = "application/problem+json"
@@ -17,7 +18,7 @@ PROBLEMS: dict[int, tuple[str, str, str]] = {
     404: ("not_found", "There is nothing here", "/api/openapi.json lists what there is."),
     405: ("method_not_allowed", "This address does not take that method", "The header Allow lists those it takes."),
     409: ("slot_full", "The slot is full", "Choose another slot."),
-    413: ("too_large", "The request is too large", "Send at most 64 kB."),
+    413: ("too_large", "The request is too large", "Send at most 128 kB."),
     415: ("unsupported_media_type", "The body must be JSON", "Send it with Content-Type: application/json."),
     422: ("invalid", "Some fields cannot be used", "`errors` says for each what to do about it."),
     429: ("rate_limited", "Too many requests", "Wait as many seconds as the header Retry-After says."),
@@ -44,7 +45,8 @@ class Problem(Schema):
 
 
 def answer(error: Exception, status: int, headers: dict) -> Response:
-    """The problem document for an error that was raised below /api."""
+    """The problem document for an error that was raised below /api; what the request had begun is undone first."""
+    db.session.rollback()
     code, title, advice = PROBLEMS.get(status) or PROBLEMS[500 if status >= 500 else 400]
     faults = _faults(error)
     if isinstance(error, ShopError):

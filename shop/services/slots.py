@@ -65,7 +65,7 @@ def list_slots(location: Location, service_type: str, *, start: datetime, end: d
 def find_slot(location: Location, service_type: str, starts_at: datetime) -> SlotView | None:
     """The slot of the calendar that begins at this aware moment, or None. Says nothing of places taken."""
     now = utc_now()
-    if service_type not in GRIDS or starts_at.tzinfo is None or not now < starts_at < now + HORIZON:
+    if service_type not in GRIDS or starts_at.tzinfo is None or not now <= starts_at < now + HORIZON:
         return None
     grid = GRIDS[service_type]
     starts_at = starts_at.astimezone(UTC)
