@@ -1,6 +1,7 @@
 """The console's door: who is signed in, and whether they may."""
 
 from functools import wraps
+from urllib.parse import urlsplit, urlunsplit
 
 from flask import Flask, request
 from flask_login import UserMixin, current_user
@@ -64,9 +65,14 @@ def refusal(permission: str | None):
 def sign_in_first():
     """To the sign-in page and back again; a piece of a page is never replaced by it."""
     if request.method != "GET" or htmx or request.path.endswith("/live/since"):
-        here = local_path(htmx.current_url_abs_path if htmx else None, "/admin/")
+        here = local_path(_path_of_page(), "/admin/")
         return "", 401, {"HX-Redirect": f"/login?next={here}"}
     return "", 303, {"Location": f"/login?next={request.full_path.rstrip('?')}"}
+
+
+def _path_of_page() -> str:
+    """Path and query of the page that htmx asks from."""
+    return urlunsplit(("", "", *urlsplit(htmx.current_url or "")[2:4], ""))
 
 
 def load_person(token: str) -> Person | None:
@@ -80,4 +86,3 @@ def load_person(token: str) -> Person | None:
 def init_app(_app: Flask) -> None:
     login_manager.session_protection = None
     login_manager.user_loader(load_person)
-

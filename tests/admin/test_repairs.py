@@ -1,0 +1,275 @@
+import json
+import re
+
+import pytest
+
+from shop.models.event import Event
+from shop.models.repair import Note, Repair
+from shop.models.workflow import State
+from shop.services import repairs
+from tests import factories
+
+HTMX = {"HX-Request": "true"}
+
+
+def from_page(path):
+    return {**HTMX, "HX-Current-URL": f"http://localhost{path}"}
+
+
+def numbers_in(answer):
+    return re.findall(r'data-repair="([^"]+)"', answer.text)
+
+
+def events(session):
+    return session.query(Event).count()
+
+
+@pytest.fixture
+def bench(browser_of, technician):
+    """The technician's browser."""
+    return browser_of(technician)
+
+
+def test_queue_is_a_page_with_the_shell(bench, cracked_iphone):
+    answer = bench.get("/admin/repairs/")
+
+    assert answer.status_code == 200
+    assert numbers_in(answer) == [cracked_iphone.number]
+    assert f'data-status="{cracked_iphone.status}"' in answer.text
+    assert "<!doctype html>" in answer.text
+
+
+def test_queue_answers_htmx_with_its_rows_only(bench, cracked_iphone):
+    answer = bench.get("/admin/repairs/", headers=HTMX)
+
+    assert numbers_in(answer) == [cracked_iphone.number]
+    assert "<!doctype html>" not in answer.text
+
+
+def test_queue_search_that_matches_nobody_shows_nobody_and_a_way_out(bench, cracked_iphone):
+    answer = bench.get("/admin/repairs/?q=nobodyhere&view=open")
+
+    assert numbers_in(answer) == []
+    assert "Search all repairs" in answer.text
+
+
+def test_queue_with_a_filter_that_does_not_exist_says_so(bench, cracked_iphone):
+    answer = bench.get("/admin/repairs/?status=lost")
+
+    assert (answer.status_code, numbers_in(answer)) == (200, [])
+    assert "a filter that does not exist" in answer.text
+
+
+def test_queue_escapes_what_customers_typed(bench):
+    factories.repair(problem="<script>alert(1)</script>", customer=factories.customer('"><img src=x>'))
+
+    answer = bench.get("/admin/repairs/")
+
+    assert "<script>alert(1)" not in answer.text
+    assert "<img src=x>" not in answer.text
+
+
+def test_a_stranger_is_sent_to_the_sign_in(stranger, cracked_iphone):
+    answer = stranger.get(f"/admin/repairs/{cracked_iphone.number}")
+
+    assert (answer.status_code, answer.location) == (303, f"/login?next=/admin/repairs/{cracked_iphone.number}")
+
+
+def test_a_sign_in_that_ran_out_redirects_the_whole_page(stranger, cracked_iphone):
+    answer = stranger.get("/admin/repairs/", headers=HTMX)
+
+    assert (answer.status_code, answer.headers["HX-Redirect"]) == (401, "/login?next=/admin/")
+
+
+def test_rows_come_with_the_tabs_and_mark_what_left_the_view(bench, cracked_iphone):
+    collected = factories.repair(State.COLLECTED)
+
+    answer = bench.get(f"/admin/repairs/rows?numbers={cracked_iphone.number},{collected.number},RT-0", headers=HTMX)
+
+    assert sorted(numbers_in(answer)) == sorted([cracked_iphone.number, collected.number])
+    assert re.findall(r'data-repair="([^"]+)"[^>]*data-gone', answer.text) == [collected.number]
+    assert 'id="queue-tabs"' in answer.text
+
+
+def test_ticket_shows_its_facts_and_history(bench, cracked_iphone):
+    answer = bench.get(f"/admin/repairs/{cracked_iphone.number}")
+
+    assert answer.status_code == 200
+    for fact in (cracked_iphone.number, "iPhone 14 Pro", "Hannah Whitcombe", "Cracked screen", "Booked"):
+        assert fact in answer.text
+
+
+@pytest.mark.parametrize("path", ["", "/move", "/assign", "/edit"])
+def test_unknown_ticket_is_not_found(bench, app, path):
+    assert bench.get(f"/admin/repairs/RT-1{path}").status_code == 404
+
+
+def test_move_from_the_ticket_answers_with_the_ticket(bench, session, cracked_iphone):
+    path = f"/admin/repairs/{cracked_iphone.number}"
+
+    answer = bench.post(f"{path}/move", data={"target": "diagnosing", "seen": "received"}, headers=from_page(path))
+
+    session.expire_all()
+    assert answer.status_code == 200
+    assert 'id="ticket"' in answer.text
+    assert json.loads(answer.headers["HX-Trigger"])["toast"]["message"].endswith("Moved to Diagnosing")
+    assert session.get(Repair, cracked_iphone.id).status == "diagnosing"
+
+
+def test_move_from_the_queue_answers_with_the_row(bench, cracked_iphone):
+    data = {"target": "diagnosing", "seen": "received"}
+
+    answer = bench.post(
+        f"/admin/repairs/{cracked_iphone.number}/move", data=data, headers=from_page("/admin/repairs/?view=mine")
+    )
+
+    assert answer.headers["HX-Retarget"] == f"#repair-row-{cracked_iphone.number}"
+    assert answer.text.startswith("<tr")
+    assert 'data-status="diagnosing"' in answer.text
+
+
+def test_move_without_a_script_redirects_to_the_ticket(bench, cracked_iphone):
+    path = f"/admin/repairs/{cracked_iphone.number}"
+
+    answer = bench.post(f"{path}/move", data={"target": "diagnosing", "seen": "received"})
+
+    assert (answer.status_code, answer.location) == (303, path)
+
+
+def test_move_that_a_colleague_made_first_asks_again(bench, session, cracked_iphone, owner):
+    repairs.move(repairs.lock_repair(cracked_iphone.number), State.DIAGNOSING, actor=owner.actor)
+    session.commit()
+    path = f"/admin/repairs/{cracked_iphone.number}"
+
+    answer = bench.post(f"{path}/move", data={"target": "in_repair", "seen": "received"}, headers=from_page(path))
+
+    session.expire_all()
+    assert (answer.status_code, answer.headers["HX-Retarget"]) == (409, "#dialogs")
+    assert "A colleague moved this ticket" in answer.text
+    assert session.get(Repair, cracked_iphone.id).status == "diagnosing"
+
+
+@pytest.mark.parametrize("target", ["collected", "nowhere", "", "<b>"])
+def test_move_that_is_not_allowed_changes_nothing(bench, session, cracked_iphone, target):
+    before = events(session)
+
+    answer = bench.post(f"/admin/repairs/{cracked_iphone.number}/move", data={"target": target, "seen": "received"})
+
+    assert answer.status_code == 422
+    assert events(session) == before
+
+
+def test_move_takes_the_diagnosis_that_it_needs(bench, session):
+    repair = factories.repair(State.DIAGNOSING)
+    data = {"target": "in_repair", "seen": "diagnosing", "diagnosis": "Display broken."}
+
+    bench.post(f"/admin/repairs/{repair.number}/move", data=data)
+
+    session.expire_all()
+    stored = session.get(Repair, repair.id)
+    assert (stored.status, stored.diagnosis) == ("in_repair", "Display broken.")
+
+
+def test_read_only_sees_but_does_not_act(browser_of, read_only, session, cracked_iphone):
+    visitor = browser_of(read_only)
+    before = events(session)
+
+    assert visitor.get(f"/admin/repairs/{cracked_iphone.number}").status_code == 200
+    for verb in ("move", "assign", "edit", "notes"):
+        assert visitor.post(f"/admin/repairs/{cracked_iphone.number}/{verb}").status_code == 404
+    assert events(session) == before
+
+
+def test_assign_is_stored_and_shown(bench, session, cracked_iphone, technician):
+    answer = bench.post(f"/admin/repairs/{cracked_iphone.number}/assign", data={"assignee": technician.id})
+
+    session.expire_all()
+    assert answer.status_code == 303
+    assert session.get(Repair, cracked_iphone.id).assignee_id == technician.id
+
+
+@pytest.mark.parametrize("person", ["abc", "-1", "1e9", "99999999999", "987654"])
+def test_assign_to_nobody_that_exists_is_refused(bench, session, cracked_iphone, person):
+    answer = bench.post(f"/admin/repairs/{cracked_iphone.number}/assign", data={"assignee": person})
+
+    assert answer.status_code == 422
+    assert session.get(Repair, cracked_iphone.id).assignee_id is None
+
+
+def test_edit_saves_and_returns_to_the_ticket(bench, session, cracked_iphone):
+    data = {"now.place": "Bench 2", "base.place": ""}
+
+    answer = bench.post(f"/admin/repairs/{cracked_iphone.number}/edit", data=data)
+
+    session.expire_all()
+    assert answer.location == f"/admin/repairs/{cracked_iphone.number}"
+    assert session.get(Repair, cracked_iphone.id).place == "Bench 2"
+
+
+def test_edit_shows_both_sides_and_saves_the_one_that_is_picked(bench, session, cracked_iphone, owner):
+    repairs.edit(
+        repairs.lock_repair(cracked_iphone.number), {"place": "Shelf B4"}, base={"place": ""}, actor=owner.actor
+    )
+    session.commit()
+    path = f"/admin/repairs/{cracked_iphone.number}/edit"
+
+    clash = bench.post(path, data={"now.place": "Bench 2", "base.place": ""})
+    picked = {"now.place": "Bench 2", "yours.place": "Bench 2", "pick.place": "Shelf B4", "base.place": "Shelf B4"}
+    bench.post(path, data=picked)
+
+    session.expire_all()
+    assert clash.status_code == 409
+    assert "Shelf B4" in clash.text
+    assert "Bench 2" in clash.text
+    assert session.get(Repair, cracked_iphone.id).place == "Shelf B4"
+
+
+def test_edit_that_cannot_be_kept_loses_nothing(bench, session, cracked_iphone):
+    data = {"now.imei": "123", "base.imei": "", "now.diagnosis": "A long thought", "base.diagnosis": ""}
+
+    answer = bench.post(f"/admin/repairs/{cracked_iphone.number}/edit", data=data)
+
+    assert answer.status_code == 422
+    assert "A long thought" in answer.text
+    assert session.get(Repair, cracked_iphone.id).diagnosis == ""
+
+
+def test_edit_of_a_field_that_does_not_exist_is_refused(bench, session, cracked_iphone):
+    answer = bench.post(
+        f"/admin/repairs/{cracked_iphone.number}/edit", data={"now.total": "0", "base.total": "18900"}
+    )
+
+    assert answer.status_code == 403
+    assert session.get(Repair, cracked_iphone.id).total == cracked_iphone.total
+
+
+def test_note_is_added(bench, session, cracked_iphone):
+    answer = bench.post(f"/admin/repairs/{cracked_iphone.number}/notes", data={"body": "Ring before noon"})
+
+    assert answer.status_code == 303
+    assert session.query(Note).one().body == "Ring before noon"
+
+
+def test_empty_note_says_what_to_do(bench, session, cracked_iphone):
+    path = f"/admin/repairs/{cracked_iphone.number}"
+
+    answer = bench.post(f"{path}/notes", data={"body": "  "}, headers=from_page(path))
+
+    assert answer.status_code == 422
+    assert "Write the note first." in answer.text
+    assert session.query(Note).count() == 0
+
+
+def test_catch_up_lists_what_happened_since(bench, session, cracked_iphone):
+    from shop.services import relay
+
+    relay.relay_batch()
+    session.commit()
+
+    news = bench.get("/admin/live/since?position=0").json
+
+    assert news["complete"] is True
+    assert [(change["verb"], change["number"]) for change in news["changes"]] == [
+        ("repair.booked", cracked_iphone.number)
+    ]
+    assert bench.get(f"/admin/live/since?position={news['position']}").json["changes"] == []
