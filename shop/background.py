@@ -13,7 +13,14 @@ from flask import Flask
 
 from shop import database
 from shop.extensions import db
-from shop.services import deliveries, live, redis_client, relay, wake
+from shop.services import (
+    deliveries,
+    live,
+    mails,  # noqa: F401 - registers the handler of mail deliveries
+    redis_client,
+    relay,
+    wake,
+)
 
 log = structlog.get_logger(__name__)
 

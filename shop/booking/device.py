@@ -14,7 +14,7 @@ from shop.services import catalogue, drafts
 from shop.services.drafts import Step
 from shop.words import CATEGORIES
 
-AT_ONCE = 12
+AT_ONCE = 8
 
 
 @bp.route("/", methods=["GET", "POST"])

@@ -3,14 +3,21 @@
 from flask import render_template, request
 
 from shop.models.catalogue import DeviceCategory
+from shop.models.price_engine import N_
 from shop.public.blueprint import bp
 from shop.services import catalogue, draft_prices, price_list
 from shop.services.drafts import Answers
 from shop.services.locations import home_location
 
 HERO_DEVICE = "iPhone 14 Pro"
-# The parts of the drawing from top to bottom: the repair that replaces each.
-HERO_PARTS = ("phone-glass", "phone-display-original", "phone-board", "phone-port", "phone-back-glass")
+# The parts of the drawing from top to bottom: the repair that replaces each, and its short name.
+HERO_PARTS = {
+    "phone-glass": N_("Glass only"),
+    "phone-display-original": N_("Full display"),
+    "phone-board": N_("Board"),
+    "phone-port": N_("Charging port"),
+    "phone-back-glass": N_("Back glass"),
+}
 
 
 @bp.get("/")
@@ -72,5 +79,6 @@ def _hero(location) -> dict | None:
     card = next(iter(catalogue.search_devices(HERO_DEVICE, limit=1).items), None)
     if card is None:
         return None
-    prices = {kind.slug: (kind, amount) for kind, amount in _offers(catalogue.get_device(card.id), location)}
-    return {"device": card, "parts": [prices[slug] for slug in HERO_PARTS if slug in prices]}
+    prices = {kind.slug: amount for kind, amount in _offers(catalogue.get_device(card.id), location)}
+    parts = [(name, prices[slug]) for slug, name in HERO_PARTS.items() if slug in prices]
+    return {"device": card, "parts": parts}

@@ -8,7 +8,8 @@ from shop.models.workflow import State
 
 @dataclass(frozen=True, slots=True)
 class CustomerStatus:
-    """`word` names the step, `headline` and `next` are the page and the mail; `mail` is its subject, or ''."""
+    """`word` names the step, `headline` and `next` are the page and the mail. `mail` is the subject of the
+    mail, empty where `subscriptions.TOLD_BY_MAIL` sends none."""
 
     word: str
     headline: str
@@ -51,7 +52,6 @@ STATUSES: dict[State, CustomerStatus] = {
         N_("Not repairable"), N_("We could not save your %(device)s."), N_("You pay nothing. Collect it when it suits you."),
         "ban", mail=N_("%(number)s: we could not repair it")),
     State.WARRANTY_RETURN: CustomerStatus(
-        N_("Warranty"), N_("Your %(device)s is back on our bench."), N_("The warranty covers it; you pay nothing for the same fault."),
-        "rotate-ccw", mail=N_("%(number)s: back under warranty")),
+        N_("Warranty"), N_("Your %(device)s is back on our bench."), N_("The warranty covers it; you pay nothing for the same fault."), "rotate-ccw"),
 }
 # fmt: on

@@ -1,0 +1,124 @@
+"""Mails to customers: written when a delivery is due, kept in the outbox exactly once for each delivery."""
+
+import json
+from functools import cache
+
+import css_inline
+from flask import current_app, render_template
+from flask_babel import force_locale
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload, selectinload
+
+from shop.extensions import db
+from shop.models.booking import Booking
+from shop.models.event import Delivery
+from shop.models.outbox import OutboxMessage
+from shop.models.pricing import Quote
+from shop.models.repair import Repair
+from shop.models.workflow import State
+from shop.services import pricing
+from shop.services.deliveries import handles
+from shop.services.statuses import STATUSES
+from shop.services.subscriptions import MAIL, TOLD_BY_MAIL
+
+BOOKED = "repair.booked"
+
+
+@handles(MAIL)
+def deliver(delivery: Delivery) -> None:
+    """Writes the mail that an event asks for, or notes on the delivery why there is none.
+
+    The outbox row commits together with the delivery, and its unique `delivery_id` refuses a second one.
+    """
+    repair = _repair_of(delivery)
+    state = _state_of(delivery)
+    template = _template(delivery.event.verb, state)
+    reason = _reason_to_skip(repair, state, template)
+    if reason:
+        delivery.error = f"Skipped: {reason}"
+        return
+    if _is_written(delivery):
+        return
+    db.session.add(_write(delivery, repair, state, template))
+
+
+def preview(repair: Repair, *, template: str, state: State, locale: str) -> dict[str, str]:
+    """Subject, text and HTML of a mail for this repair, without sending it."""
+    with force_locale(locale):
+        facts = _facts(repair, state, locale)
+        parts = {part: render_template(f"email/{template}/{part}", **facts) for part in ("subject.txt", "body.txt", "body.html")}
+    return {
+        "subject": " ".join(parts["subject.txt"].split())[:250],
+        "text": parts["body.txt"].strip() + "\n",
+        "html": _inliner().inline(parts["body.html"]),
+    }
+
+
+def _template(verb: str, state: State) -> str:
+    """The booking has a mail of its own, the states of `TOLD_BY_MAIL` share one; '' for none."""
+    if verb == BOOKED:
+        return "booking_confirmation"
+    return "status_update" if state in TOLD_BY_MAIL else ""
+
+
+def _reason_to_skip(repair: Repair | None, state: State, template: str) -> str:
+    if repair is None:
+        return "the repair is gone"
+    if not template:
+        return f"customers hear nothing of {state}"
+    if not repair.customer.email:
+        return "the customer has no e-mail"
+    return ""
+
+
+def _write(delivery: Delivery, repair: Repair, state: State, template: str) -> OutboxMessage:
+    locale = repair.customer.locale
+    return OutboxMessage(
+        delivery_id=delivery.id,
+        repair_id=repair.id,
+        template=template,
+        locale=locale,
+        recipient=repair.customer.email,
+        **preview(repair, template=template, state=state, locale=locale),
+    )
+
+
+def _facts(repair: Repair, state: State, locale: str) -> dict:
+    """What the templates speak of. Addresses are whole, for there is no request."""
+    base = current_app.config["SETTINGS"].BASE_URL
+    quote = db.session.get(Quote, repair.quote_id) if repair.quote_id else None
+    return {
+        "repair": repair,
+        "location": repair.location,
+        "first_name": repair.customer.name.split()[0],
+        "booking": db.session.scalar(
+            select(Booking).where(Booking.repair_id == repair.id).options(joinedload(Booking.slot))
+        ),
+        "status": STATUSES[state],
+        "state": state,
+        "price": pricing.quoted_price(quote) if quote else None,
+        "track_url": f"{base}/track/{repair.tracking_token}",
+        "language": locale.replace("_", "-") if locale != "en" else "en-GB",
+    }
+
+
+def _repair_of(delivery: Delivery) -> Repair | None:
+    repair_id = int(delivery.event.aggregate.partition(":")[2])
+    query = select(Repair).where(Repair.id == repair_id).options(
+        joinedload(Repair.customer), joinedload(Repair.device), joinedload(Repair.location), selectinload(Repair.lines)
+    )  # fmt: skip
+    return db.session.scalar(query)
+
+
+def _state_of(delivery: Delivery) -> State:
+    body = json.loads(delivery.event.body)
+    return State(body.get("to") or body.get("status") or State.RECEIVED)
+
+
+def _is_written(delivery: Delivery) -> bool:
+    return db.session.scalar(select(OutboxMessage.id).where(OutboxMessage.delivery_id == delivery.id)) is not None
+
+
+@cache
+def _inliner() -> css_inline.CSSInliner:
+    return css_inline.CSSInliner(load_remote_stylesheets=False, keep_style_tags=True)
