@@ -1,6 +1,6 @@
 """The one console: its base view, its shell, its navigation."""
 
-from flask import Flask, render_template, request
+from flask import Flask, has_request_context, render_template, request
 from flask_admin import Admin, AdminIndexView, BaseView, expose
 from flask_admin.theme import Bootstrap4Theme
 from flask_babel import lazy_gettext as _l
@@ -116,7 +116,8 @@ def _item(label, icon, path, _permission, phone) -> dict:
 
 
 def _shell() -> dict:
-    if not request.path.startswith("/admin") or not current_user.is_authenticated:
+    # Mail is rendered by jobs, where there is no request.
+    if not has_request_context() or not request.path.startswith("/admin") or not current_user.is_authenticated:
         return {}
     return {"nav": navigation(), "role_label": ROLE_LABELS[current_user.role], "test_mode": True}
 

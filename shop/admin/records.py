@@ -4,7 +4,7 @@ What a subclass does not name in `permissions` stays shut: Flask-Admin's own del
 look-ups among them.
 """
 
-from flask import request
+from flask import has_request_context, request
 from flask_admin.contrib.sqla import ModelView
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -97,5 +97,6 @@ class RecordsView(Guarded, ModelView):
 
     @classmethod
     def _may(cls, method: str) -> bool:
+        # Flask-Admin asks while it is set up too, with nobody there, to learn what the view can ever do.
         permission = cls.permission_for(method)
-        return bool(permission and current_user and current_user.is_authenticated and current_user.may(permission))
+        return permission is not None and (not has_request_context() or current_user.may(permission))

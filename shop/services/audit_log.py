@@ -20,9 +20,9 @@ PAGE = 50
 MOST_EXPORTED = 100_000
 _BATCH = 1_000
 _NAMES = {
-    "repair": (Repair, Repair.number),
-    "staff": (Staff, Staff.name),
-    "device_model": (DeviceModel, DeviceModel.name),
+    "repair": (Repair.id, Repair.number),
+    "staff": (Staff.id, Staff.name),
+    "device_model": (DeviceModel.id, DeviceModel.name),
 }
 
 

@@ -82,7 +82,7 @@ def import_file(text: str, *, actor: Actor, dry_run: bool) -> ImportReport:
 
 def search_ids(q: str) -> list[int]:
     """Ids of devices like `q`, best first: forgiving for those on offer, word by word for retired ones."""
-    found = [card.id for card in device_index().search(q)]
+    found = [card.id for card in device_index().search(q).cards]
     retired = select(DeviceModel.id).where(DeviceModel.retired_at.is_not(None))
     for word in q.lower().split():
         retired = retired.where(DeviceModel.search_text.contains(word, autoescape=True))

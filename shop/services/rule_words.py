@@ -19,7 +19,7 @@ class RuleLine:
     label: str
     kind: str
     scope: str
-    when: tuple[str, ...]
+    when: str
     does: str
     stacking: str
     valid_from: datetime | None
@@ -53,7 +53,7 @@ def rule_lines(book: RuleBook) -> list[RuleLine]:
             label=rule.label,
             kind=rule.kind,
             scope=rule.scope,
-            when=tuple(words.condition(name, value) for name, value in rule.conditions.items()),
+            when=words.conditions(rule.conditions),
             does=words.effect(rule),
             stacking=_stacking(rule),
             valid_from=rule.valid_from,
@@ -66,9 +66,9 @@ def rule_lines(book: RuleBook) -> list[RuleLine]:
 
 def _stacking(rule: Rule) -> str:
     if rule.stacking == "best":
-        return f"Only the best of the {rule.stacking_group} rules counts"
+        return f"Best of the {rule.stacking_group} rules"
     if rule.stacking == "first":
-        return f"Only the first of the {rule.stacking_group} rules counts"
+        return f"First of the {rule.stacking_group} rules"
     return ""
 
 
@@ -78,8 +78,13 @@ class _Words:
         self.repairs = {kind.slug: kind.name for kind in list_repair_types()}
         self.categories = {category.slug: category.name for category in list_categories()}
 
-    def condition(self, name: str, value) -> str:
-        return _CONDITIONS[name](self, value)
+    def conditions(self, conditions: Mapping) -> str:
+        """All that must hold, as one sentence."""
+        rest = dict(conditions)
+        age = _age(rest.pop("age_min", None), rest.pop("age_max", None))
+        parts = [*(_CONDITIONS[name](self, value) for name, value in rest.items()), *age]
+        words = ", and ".join(parts) or "always"
+        return words[0].upper() + words[1:]
 
     def effect(self, rule: Rule) -> str:
         return _EFFECTS[rule.effect["op"]](self, rule.effect)
@@ -88,7 +93,7 @@ class _Words:
         return format_money(Money(amount, self.currency), LOCALE)
 
     def repair_names(self, slugs) -> str:
-        names = [self.repairs.get(slug, slug) for slug in slugs]
+        names = [f"“{self.repairs.get(slug, slug)}”" for slug in slugs]
         if len(names) <= _LIST_AT_MOST:
             return _or(names)
         return f"{', '.join(names[: _LIST_AT_MOST - 1])} or {len(names) - _LIST_AT_MOST + 1} more"
@@ -99,26 +104,33 @@ def _or(names) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
 
 
+def _age(low: int | None, high: int | None) -> list[str]:
+    if low is None and high is None:
+        return []
+    if high is None:
+        return [f"the model is {low} years old or more"]
+    span = f"{low or 0}" if low == high else f"{low or 0} to {high}"
+    return [f"the model is {span} years old"]
+
+
 def _percent(basis_points: int) -> str:
     return f"{basis_points / 100:+g}%".replace("-", "−")
 
 
 _CONDITIONS = {
-    "device_category": lambda words, value: f"device is a {_or(value)}",
-    "tier": lambda words, value: f"tier {_or(value)}",
-    "service_type": lambda words, value: f"service is {_or(value)}",
-    "urgency": lambda words, value: f"urgency is {_or(value)}",
-    "customer_tier": lambda words, value: f"customer is {_or(value)}",
-    "country": lambda words, value: f"country is {_or(value)}",
+    "device_category": lambda words, value: f"the device is a {_or(value)}",
+    "tier": lambda words, value: f"the tier is {_or(value)}",
+    "service_type": lambda words, value: f"the service is {_or(value)}",
+    "urgency": lambda words, value: f"the urgency is {_or(value)}",
+    "customer_tier": lambda words, value: f"the customer is {_or(value)}",
+    "country": lambda words, value: f"the country is {_or(value)}",
     "currency": lambda words, value: f"paid in {_or(value)}",
     "months": lambda words, value: f"in {_or([calendar.month_name[month] for month in value])}",
-    "age_min": lambda words, value: f"model is {value} years old or more",
-    "age_max": lambda words, value: f"model is {value} years old or less",
     "demand_min": lambda words, value: f"open work is {value / 100:g}% of capacity or more",
     "demand_max": lambda words, value: f"open work is {value / 100:g}% of capacity or less",
     "together": lambda words, value: f"{value['min']} or more together of {words.repair_names(value['of'])}",
-    "repair_type": lambda words, value: f"repair is {words.repair_names(value)}",
-    "repair_category": lambda words, value: f"shelf is {_or([words.categories.get(slug, slug) for slug in value])}",
+    "repair_type": lambda words, value: f"the repair is {words.repair_names(value)}",
+    "repair_category": lambda words, value: f"it is from {_or([words.categories.get(slug, slug) for slug in value])}",
     "needs_part": lambda words, value: "a part is needed" if value else "no part is needed",
     "part_cost_known": lambda words, value: "the part's cost is known" if value else "the part's cost is not known",
 }
