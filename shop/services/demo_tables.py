@@ -13,7 +13,7 @@ _MEMORY = "256MB"
 
 
 class Definition(NamedTuple):
-    """One index or foreign key as the database itself writes it."""
+    """One index or constraint as the database itself writes it."""
 
     drop: str
     create: str
@@ -50,7 +50,7 @@ def take_down_indexes(tables: Iterable[Table]) -> list[Definition]:
     names = [table.name for table in tables]
     connection = db.session.connection()
     connection.exec_driver_sql(f"SET LOCAL maintenance_work_mem = '{_MEMORY}'")
-    queries = (text(_FOREIGN_KEYS), text(_INDEXES))
+    queries = (text(_CONSTRAINTS), text(_INDEXES))
     found = [Definition(*row) for query in queries for row in connection.execute(query, {"names": names})]
     for definition in found:
         connection.exec_driver_sql(definition.drop)
@@ -70,11 +70,12 @@ def refresh_statistics(tables: Iterable[Table]) -> None:
             db.session.execute(text(f"ANALYZE {table.name}"))
 
 
-_FOREIGN_KEYS = """
+_CONSTRAINTS = """
     SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname),
            format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid))
     FROM pg_constraint
-    WHERE contype = 'f' AND conrelid::regclass::text = ANY(:names)
+    WHERE contype IN ('f', 'u') AND conrelid::regclass::text = ANY(:names)
+    ORDER BY contype
 """
 _INDEXES = """
     SELECT format('DROP INDEX %s', indexrelid::regclass), pg_get_indexdef(indexrelid)

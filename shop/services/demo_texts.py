@@ -99,6 +99,7 @@ class Texts:
         self.months = [1.0] * 12
         self._complaints = self._read()
         self._kinds = {kind.slug: kind for kind in kinds}
+        self._fits: dict[str, set[str]] = {}
         self._asked: dict[tuple[str, str], list[RepairType]] = {}
 
     def complaint(self, category: str, rng: random.Random) -> Complaint:
@@ -111,7 +112,9 @@ class Texts:
         return rng.choice(self._asked[key])
 
     def _fitting(self, text: str, model: DeviceModel) -> list[RepairType]:
-        fits = {slug for slug, kind in self._kinds.items() if kind.fits_device(model)}
+        if model.tier not in self._fits:
+            self._fits[model.tier] = {slug for slug, kind in self._kinds.items() if kind.fits_device(model)}
+        fits = self._fits[model.tier]
         for words, slugs in _REPAIRS:
             if words.search(text) and (found := [self._kinds[slug] for slug in slugs if slug in fits]):
                 return found

@@ -1,0 +1,203 @@
+"""What was measured as tables, and every goal with its verdict."""
+
+import json
+import os
+import platform
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.environment import BUILD, PROJECT, Database
+from benchmarks.fanout import FanoutResult
+from benchmarks.jobs import JobsResult
+from benchmarks.live import LiveResult
+from benchmarks.pages import Target
+from benchmarks.status import StatusResult
+
+DOCUMENT = PROJECT / "docs" / "performance.md"
+BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
+_PEERS = ("flask-admin stock", "flask-admin tuned", "django stock", "django tuned")
+
+
+@dataclass(frozen=True)
+class Goal:
+    """One line of the issue: `most` or `least` bounds the measured value."""
+
+    measure: str
+    value: float
+    most: float | None = None
+    least: float | None = None
+    unit: str = "x"
+
+    @property
+    def is_met(self) -> bool:
+        return self.value <= self.most if self.most is not None else self.value >= self.least
+
+    @property
+    def missed_by(self) -> str:
+        if self.is_met:
+            return ""
+        bound = self.most if self.most is not None else self.least
+        return f"{abs(self.value / bound - 1):.0%}" if bound else _number(self.value)
+
+    def row(self) -> str:
+        bound = f"at most {_number(self.most)}" if self.most is not None else f"at least {_number(self.least)}"
+        verdict = "met" if self.is_met else f"**missed by {self.missed_by}**"
+        return f"| {self.measure} | {_number(self.value)} {self.unit} | {bound} {self.unit} | {verdict} |"
+
+
+def page_goals(targets: list[Target]) -> list[Goal]:
+    found = {(target.name, target.case): target for target in targets}
+    ours, limit = found["shop", "first"], found["limit", "first"]
+    best = min(found[peer, "first"].p50() for peer in _PEERS)
+    small = found["shop 10k", "first"]
+    return [
+        Goal("Queue page, median, to the limit", ours.p50() / limit.p50(), most=1.6),
+        Goal("Queue page, CPU of app and PostgreSQL, to the limit", ours.cpu() / limit.cpu(), most=1.6),
+        Goal(
+            "Queue page, requests a second at 8 connections, to the limit",
+            ours.per_second() / limit.per_second(),
+            least=0.6,
+        ),
+        Goal("Best peer's median to our queue page's", best / ours.p50(), least=6),
+        Goal("Queue page, statements", ours.statements, most=4, unit=""),
+        Goal("Queue page, HTML", ours.kilobytes, most=40, unit="kB"),
+        Goal("Deep page to the first", found["shop", "deep"].p50() / ours.p50(), most=1.2),
+        Goal("Filter to the first", found["shop", "filter"].p50() / ours.p50(), most=1.1),
+        Goal("Search for a common word to the first", found["shop", "search common"].p50() / ours.p50(), most=2.5),
+        Goal("Search for a rare word to the first", found["shop", "search rare"].p50() / ours.p50(), most=1.5),
+        Goal("Queue page at the large size to the small one", ours.p50() / small.p50(), most=1.3),
+    ]
+
+
+def status_goals(results: list[StatusResult], *, changes: int) -> list[Goal]:
+    ours, limit = results
+    return [
+        Goal("Status change, median, to the limit", ours.single.p50 / limit.single.p50, most=1.4),
+        Goal(f"Errors in {changes:,} changes at 8 connections", ours.eight.errors, most=0, unit=""),
+    ]
+
+
+def fanout_goals(results: list[FanoutResult]) -> list[Goal]:
+    plain, ours = results
+    return [Goal("Fan-out to 200 browsers, last one, to a plain broadcast", ours.p50() / plain.p50(), most=3)]
+
+
+def live_goals(result: LiveResult) -> list[Goal]:
+    return [Goal("From the click to the row of 50 other browsers, 95th percentile", result.p95(), most=300, unit="ms")]
+
+
+def jobs_goals(result: JobsResult) -> list[Goal]:
+    rate = result.median("both") / result.median("bare")
+    return [Goal("Relay and deliveries a second, to a bare SKIP LOCKED loop", rate, least=0.8)]
+
+
+def goals_table(goals: list[Goal]) -> str:
+    return "\n".join(["| measure | here | goal | |", "|---|---|---|---|", *(goal.row() for goal in goals)])
+
+
+def pages_table(targets: list[Target]) -> str:
+    lines = [
+        "| case | page | kB | statements | SQL ms | 1: p50 / p95 ms | to the limit | 8: p50 ms | 8: requests/s "
+        "| CPU ms app + PostgreSQL |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    limits = {target.case: target.p50() for target in targets if target.name == "limit"}
+    order = {case: place for place, case in enumerate(limits)}
+    lines += [_page_row(target, limits[target.case]) for target in sorted(targets, key=lambda t: order[t.case])]
+    return "\n".join(lines)
+
+
+def _page_row(target: Target, limit: float) -> str:
+    app = target.median(1, lambda _load, app, _sql: app)
+    sql = target.median(1, lambda _load, _app, sql: sql)
+    at_eight = f"{target.p50(8):.1f} | {target.per_second():.1f}" if target.runs.get(8) else "- | -"
+    statements = f"{target.statements} | {target.sql_ms:.1f}" if target.statements else "- | -"
+    at_one = f"{target.p50():.1f} / {target.p95():.1f}"
+    return (
+        f"| {target.case} | {target.name} | {target.kilobytes:.0f} | {statements} | {at_one} "
+        f"| {target.p50() / limit:.1f} x | {at_eight} | {app:.1f} + {sql:.1f} |"
+    )
+
+
+def status_table(results: list[StatusResult], lag: float) -> str:
+    lines = [
+        "| change | statements | SQL ms | 1: p50 / p95 ms | 8: p50 / p95 ms | 8: changes/s | app CPU ms | errors |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for result in results:
+        one, eight = result.single, result.eight
+        lines.append(
+            f"| {result.name} | {result.statements} | {result.sql_ms:.1f} | {one.p50:.1f} / {one.p95:.1f} "
+            f"| {eight.p50:.1f} / {eight.p95:.1f} | {eight.per_second:.0f} | {result.cpu_ms:.1f} | {eight.errors} |"
+        )
+    return "\n".join([*lines, "", f"The relay had every event in its place {lag:.1f} s after the last change."])
+
+
+def fanout_table(results: list[FanoutResult]) -> str:
+    lines = ["| server | last browser p50 / p95 ms | median browser ms |", "|---|---|---|"]
+    for result in results:
+        middle = sorted(result.middle)[len(result.middle) // 2]
+        lines.append(f"| {result.name} | {result.p50():.1f} / {result.p95():.1f} | {middle:.1f} |")
+    return "\n".join(lines)
+
+
+def live_table(result: LiveResult) -> str:
+    told = sorted(result.told)
+    return (
+        "| | p50 / p95 ms |\n|---|---|\n"
+        f"| told by the socket | {told[len(told) // 2]:.0f} / {told[int(0.95 * len(told))]:.0f} |\n"
+        f"| row on the page | {result.p50():.0f} / {result.p95():.0f} |"
+    )
+
+
+def jobs_table(result: JobsResult) -> str:
+    names = {
+        "bare": "bare SKIP LOCKED loop",
+        "relay": "relay alone",
+        "deliveries": "deliveries alone",
+        "both": "relay and deliveries",
+    }
+    lines = ["| | per second |", "|---|---|"]
+    return "\n".join([*lines, *(f"| {words} | {result.median(name):.0f} |" for name, words in names.items())])
+
+
+def write(sections: dict[str, str], goals: list[Goal], database: Database, raw: dict, *, keep: bool) -> None:
+    """Prints the tables and writes all figures as JSON; a whole run is kept in the document, between its markers."""
+    text = "\n\n".join(
+        [_machine(database), "### Goals", goals_table(goals), *(f"### {t}\n\n{b}" for t, b in sections.items())]
+    )
+    print(f"\n{text}\n")
+    (BUILD / "results.json").write_text(
+        json.dumps({"goals": [asdict(goal) for goal in goals], **raw}, indent=1, default=str)
+    )
+    print(f"All figures: {BUILD / 'results.json'}")
+    if not keep:
+        return
+    document = DOCUMENT.read_text()
+    before, rest = document.split(BEGIN)
+    DOCUMENT.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}")
+
+
+def _machine(database: Database) -> str:
+    with database.connect() as connection:
+        version = connection.execute("SHOW server_version").fetchone()[0].split()[0]
+        opened = connection.execute("SELECT count(*) FROM repairs WHERE is_open").fetchone()[0]
+    load = os.getloadavg()[0]
+    return (
+        f"Run of {datetime.now(UTC):%d %B %Y}, {database.repairs:,} repairs, {opened:,} of them open; "
+        f"{os.cpu_count()} cores ({_processor()}), Python {platform.python_version()}, PostgreSQL {version}; "
+        f"load average at the end {load:.1f}."
+    )
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() or abs(value) >= 100 else f"{value:.2f}"
