@@ -8,7 +8,7 @@ from shop.services import redis_client, relay
 
 LAG_LIMIT_SECONDS = 30.0
 
-blueprint = Blueprint("health", __name__)
+blueprint = Blueprint("probes", __name__)
 
 
 @blueprint.get("/healthz")

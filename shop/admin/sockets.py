@@ -36,7 +36,7 @@ class Connection:
     token: str
     signed_in: staff.SignedIn
     watched: dict[str, int] = field(default_factory=dict)
-    allowance: float = BURST
+    allowance: float = field(default_factory=lambda: BURST)
     counted_at: float = field(default_factory=time.monotonic)
 
     def spend(self) -> bool:
@@ -67,9 +67,9 @@ def init_app(_app: Flask) -> None:
 
 
 def close_all() -> None:
-    """Hangs up every socket of this process; the browsers come back by themselves."""
-    for sid in list(_connections):
-        socketio.server.disconnect(sid)
+    """Cuts every socket of this process below Socket.IO, so that the browsers come back by themselves."""
+    for sid in list(socketio.server.eio.sockets):
+        socketio.server.eio.disconnect(sid)
 
 
 def _connect(_auth=None) -> None:

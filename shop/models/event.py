@@ -120,11 +120,8 @@ def seal(event, *, position: int, previous_hash: str) -> str:
         event.detail_hash,
         event.body,
     )
-    digest = hashlib.sha256()
-    for value in fields:
-        data = str(value).encode()
-        digest.update(len(data).to_bytes(8, "big") + data)
-    return digest.hexdigest()
+    parts = [str(value).encode() for value in fields]
+    return hashlib.sha256(b"".join([len(part).to_bytes(8, "big") + part for part in parts])).hexdigest()
 
 
 def detail_hash(salt: str, body: str) -> str:

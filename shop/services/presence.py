@@ -38,7 +38,7 @@ def leave(repair_id: int, *, actor: Actor) -> None:
 
 
 def who_is_here(repair_ids: Iterable[int]) -> dict[int, list[tuple[int, str, str]]]:
-    """(staff id, name, field) of everyone who has one of these tickets open, by ticket; tickets of nobody are absent."""
+    """(staff id, name, field) of everyone who has one of these tickets open, by ticket; others are absent."""
     query = (
         select(Presence.repair_id, Staff.id, Staff.name, Presence.field)
         .join(Staff, Staff.id == Presence.staff_id)

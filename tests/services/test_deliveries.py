@@ -87,7 +87,7 @@ def test_drain_stops_at_its_limit(two_repairs, seen):
 
 
 def test_delivery_that_waits_for_its_retry_holds_its_own_ticket_only(two_repairs, monkeypatch):
-    repair, other = two_repairs
+    repair, _ = two_repairs
     seen = []
 
     def handler(owed):

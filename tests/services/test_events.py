@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from sqlalchemy import func, select
 from sqlalchemy import event as sa_event
+from sqlalchemy import func, select
 
 from shop.models.actor import SYSTEM
 from shop.models.event import Event, EventDetail, detail_hash

@@ -1,0 +1,168 @@
+"""The relay and the deliveries of a web process that works alone."""
+
+import threading
+import time
+
+import pytest
+from sqlalchemy import select
+
+from shop import background
+from shop.extensions import db
+from shop.models.actor import SYSTEM
+from shop.models.event import Delivery, Event
+from shop.services import deliveries, live, relay, repairs, wake
+from shop.services.events import record
+
+
+@pytest.fixture
+def mails(monkeypatch):
+    """Ids of the events that the mail handler was given."""
+    seen = []
+    monkeypatch.setitem(deliveries.HANDLERS, "mail", lambda owed: seen.append(owed.event_id))
+    return seen
+
+
+@pytest.fixture
+def announced(monkeypatch):
+    """Positions that were announced to the sockets."""
+    positions = []
+    monkeypatch.setattr(live, "announce", lambda sealed: positions.extend(fact.position for fact in sealed))
+    return positions
+
+
+@pytest.fixture
+def running(app, monkeypatch):
+    """Starts relay and deliveries; looks seldom, so that only a wake can be quick."""
+    stops = []
+
+    def start(*, look_every: float = 60):
+        monkeypatch.setattr(background, "LOOK_EVERY_SECONDS", look_every)
+        stops.append(background.start_embedded(app))
+
+    yield start
+    for stop in stops:
+        wake.relay()
+        stop()
+
+
+def wait_for(condition, seconds: float = 15) -> bool:
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.02)
+    return condition()
+
+
+def append(repair) -> None:
+    record("repair.moved", repairs.lock_repair(repair.number), actor=SYSTEM)
+    db.session.commit()
+
+
+def test_what_waits_at_the_start_is_sealed_and_delivered(cracked_iphone, mails, announced, running):
+    running()
+
+    assert wait_for(lambda: len(mails) == 1)
+    assert announced == [1]
+
+
+def test_commit_wakes_the_relay(cracked_iphone, mails, announced, running):
+    running()
+    wait_for(lambda: len(mails) == 1)
+
+    append(cracked_iphone)
+
+    assert wait_for(lambda: len(mails) == 2)
+    assert announced == [1, 2]
+
+
+def test_lost_wake_up_costs_a_look(cracked_iphone, mails, running, monkeypatch):
+    running(look_every=0.2)
+    wait_for(lambda: len(mails) == 1)
+    monkeypatch.setattr(wake, "relay", lambda: None)
+
+    append(cracked_iphone)
+
+    assert wait_for(lambda: len(mails) == 2)
+
+
+def test_relay_goes_on_after_a_failed_pass(cracked_iphone, mails, running, monkeypatch):
+    monkeypatch.setattr(relay, "has_work", lambda: 1 / 0)
+    running(look_every=0.1)
+    time.sleep(0.3)
+    monkeypatch.undo()
+    monkeypatch.setitem(deliveries.HANDLERS, "mail", lambda owed: mails.append(owed.event_id))
+
+    wake.relay()
+
+    assert wait_for(lambda: len(mails) == 1)
+
+
+def test_stop_leaves_no_thread_and_nothing_half_done(app, session, cracked_iphone, mails, monkeypatch):
+    stop = background.start_embedded(app)
+    wait_for(lambda: len(mails) == 1)
+
+    wake.relay()
+    stop()
+
+    names = {thread.name.split("_")[0] for thread in threading.enumerate()}
+    assert not names & {"relay", "deliveries"}
+    assert session.scalar(select(Delivery.state)) == "done"
+    assert session.scalar(select(Event.position)) == 1
+
+
+def test_dispatcher_runs_a_subscriber_on_one_thread_at_a_time_and_again_when_asked_meanwhile(app, monkeypatch):
+    begun, go_on, most = [], threading.Event(), []
+
+    def drain(subscriber, **_):
+        begun.append(subscriber)
+        most.append(len(begun))
+        go_on.wait(5)
+
+    monkeypatch.setattr(deliveries, "drain", drain)
+    dispatcher = background.ThreadDispatcher(app)
+
+    for _ in range(5):
+        dispatcher("mail")
+    wait_for(lambda: begun == ["mail"])
+    first = list(begun)
+    dispatcher("mail")
+    go_on.set()
+    again = wait_for(lambda: len(begun) == 2)
+    dispatcher.stop()
+
+    assert (first, again, len(begun)) == (["mail"], True, 2)
+
+
+def test_dispatcher_survives_a_drain_that_fails(app, monkeypatch):
+    calls = []
+
+    def drain(subscriber, **_):
+        calls.append(subscriber)
+        raise ConnectionError("the database is gone")
+
+    monkeypatch.setattr(deliveries, "drain", drain)
+    dispatcher = background.ThreadDispatcher(app)
+
+    dispatcher("mail")
+    wait_for(lambda: len(calls) == 1 and not dispatcher.busy)
+    dispatcher("mail")
+    again = wait_for(lambda: len(calls) == 2)
+    dispatcher.stop()
+
+    assert again
+
+
+def test_reads_take_no_write_lock(app, cracked_iphone, database):
+    answers = []
+    with db.engine.begin() as writer:
+        writer.exec_driver_sql("UPDATE repairs SET place = 'B2'")
+
+        thread = threading.Thread(target=lambda: answers.append(_reading(app)))
+        thread.start()
+        thread.join(timeout=5)
+
+    assert answers == [True]
+
+
+def _reading(app) -> bool:
+    with app.app_context():
+        return background._reads(relay.has_work)
