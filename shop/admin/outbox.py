@@ -1,6 +1,6 @@
 """The outbox: mail as it was written, and what could not be delivered."""
 
-from flask import flash, make_response, redirect, request, url_for
+from flask import current_app, flash, make_response, redirect, request, url_for
 from flask_admin import Admin, expose
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -14,8 +14,10 @@ from shop.services import outbox
 
 WIDTHS = ("desktop", "phone")
 LONGEST_QUERY = 254
-# A mail is somebody's HTML: no script, no form, no origin of ours, nothing fetched.
-PREVIEW_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+# A mail is somebody's HTML: no script, no form, no origin of ours, no picture but the shop's own.
+PREVIEW_POLICY = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data: 'self' {base}; frame-ancestors 'self'"
+)
 
 
 class OutboxView(ConsoleView):
@@ -24,7 +26,7 @@ class OutboxView(ConsoleView):
     def index(self):
         q = request.args.get("q", "")[:LONGEST_QUERY].replace("\0", "")
         page = outbox.list_messages(q, before=place("before"))
-        return show("admin/outbox/list.html", "messages", q=q, page=page, troubles=len(outbox.list_troubles()))
+        return show("admin/outbox/list.html", "outbox_rows", q=q, page=page, troubles=len(outbox.list_troubles()))
 
     @expose("/undelivered")
     @requires("outbox.view")
@@ -46,7 +48,8 @@ class OutboxView(ConsoleView):
     @requires("outbox.view")
     def preview(self, message_id: int):
         response = make_response(outbox.get_message(message_id).html)
-        response.headers["Content-Security-Policy"] = PREVIEW_POLICY
+        base = current_app.config["SETTINGS"].BASE_URL
+        response.headers["Content-Security-Policy"] = PREVIEW_POLICY.format(base=base)
         return response
 
     @expose("/deliveries/<row_id:delivery_id>/resend", methods=["POST"])

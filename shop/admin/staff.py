@@ -22,6 +22,31 @@ from shop.services import staff_admin
 _ROLES = [(role.value, label) for role, label in ROLE_LABELS.items()]
 
 
+_RIGHTS = {
+    "console.enter": _l("enter the console"),
+    "repair.view": _l("see repairs"),
+    "repair.move": _l("move repairs"),
+    "repair.assign": _l("give out repairs"),
+    "repair.edit": _l("edit repairs"),
+    "repair.note": _l("write notes"),
+    "repair.cancel": _l("cancel repairs"),
+    "repair.diagnose": _l("diagnose"),
+    "customer.view": _l("see customers"),
+    "catalogue.view": _l("see the catalogue"),
+    "catalogue.edit": _l("edit the catalogue"),
+    "pricing.view": _l("see price rules"),
+    "outbox.view": _l("read the outbox"),
+    "outbox.resend": _l("send again"),
+    "audit.view": _l("read the audit log"),
+    "health.view": _l("see health"),
+    "jobs.manage": _l("manage jobs"),
+    "staff.view": _l("see the staff"),
+    "staff.manage": _l("manage the staff"),
+    "account.self": _l("look after their own account"),
+    "style.view": _l("see the style guide"),
+}
+
+
 class NewPersonForm(FlaskForm):
     name = StringField(_l("Name"), [InputRequired(_l("Type the name that colleagues use.")), Length(max=120)])
     email = EmailField(_l("E-mail"), [InputRequired(_l("Type an e-mail address.")), Length(max=254)])
@@ -118,7 +143,7 @@ def _page(staff_id: int, *, form: RoleForm | None = None, fault: str = "", statu
         sign_ins=staff_admin.sign_ins_of(staff_id),
         browser_words=browser_words,
         role_labels=ROLE_LABELS,
-        rights=[name for name, roles in PERMISSIONS.items() if person.role in roles],
+        rights=[_RIGHTS.get(name, name) for name, roles in PERMISSIONS.items() if person.role in roles],
     )
 
 

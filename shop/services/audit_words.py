@@ -1,7 +1,11 @@
 """What the log says, in words for people."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+
+from shop.models.money import Money, format_money
 
 VERBS = {
     "repair.booked": "Booked",
@@ -30,7 +34,11 @@ VERBS = {
 }
 KINDS = {"repair": "Repairs", "staff": "Staff", "device_model": "Catalogue"}
 _FIELD_OF = {"repair.moved": "status", "repair.assigned": "assignee", "staff.role_changed": "role"}
+_SAID_ELSEWHERE = ("from", "to", "fields", "changes", "total", "currency", "role")
+LOCALE = "en_GB"
 _NOBODY = "nobody"
+_SLUG = re.compile("[a-z]+(_[a-z]+)*")
+_ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +67,12 @@ def changes_of(
         changes.append(Change(_FIELD_OF.get(verb, "value"), before, after))
     pairs = {**body.get("changes", {}), **detail}
     changes += [_change(field, value) for field, value in pairs.items()]
+    if "total" in body and "currency" in body:
+        changes.append(Change("total", None, format_money(Money(body["total"], body["currency"]), LOCALE)))
     changes += [
         Change(_plain(key), None, _value(verb, key, value, names))
         for key, value in body.items()
-        if key not in ("from", "to", "fields", "changes")
+        if key not in _SAID_ELSEWHERE
     ]
     if erased:
         changes.append(Change("personal details", None, "erased"))
@@ -82,7 +92,9 @@ def _value(verb: str, key: str, value, names: Mapping[str, str]) -> str:
         return _plain(_text(value)).capitalize()
     if key == "role":
         return _plain(_text(value)).capitalize()
-    return _text(value)
+    if isinstance(value, str) and _SLUG.fullmatch(value):
+        return _plain(value)
+    return _moment(value) if isinstance(value, str) and _ISO.match(value) else _text(value)
 
 
 def _text(value) -> str:
@@ -97,6 +109,10 @@ def _text(value) -> str:
             return ", ".join(f"{_plain(key)}: {_text(part)}" for key, part in value.items()) or "none"
         case _:
             return str(value)
+
+
+def _moment(text: str) -> str:
+    return datetime.fromisoformat(text).strftime("%d %b %Y %H:%M UTC")
 
 
 def _plain(name: str) -> str:
