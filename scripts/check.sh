@@ -4,4 +4,4 @@ set -eu
 ruff check .
 ruff format --check .
 lint-imports
-mypy shop
+mypy
