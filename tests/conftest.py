@@ -30,7 +30,7 @@ def pytest_generate_tests(metafunc):
 def shop_app(database, tmp_path_factory):
     """One application a database and process, migrated and seeded once."""
     data = tmp_path_factory.mktemp("shop")
-    url = _create_postgresql() if database == "postgresql" else ""
+    url = create_postgresql() if database == "postgresql" else ""
     settings = load_settings(
         SHOP_DATA=data, DATABASE_URL=url, SECRET_KEY="tests" * 8, RATE_LIMITS="off", LOG_LEVEL="ERROR", REDIS_URL=""
     )
@@ -133,8 +133,8 @@ def _postgresql_answers() -> bool:
     return True
 
 
-def _create_postgresql() -> str:
-    name = f"shop_test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+def create_postgresql(suffix: str = "") -> str:
+    name = f"shop_test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}{suffix}"
     engine = create_engine(POSTGRESQL, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
