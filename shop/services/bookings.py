@@ -69,7 +69,7 @@ def create_booking(request: BookingRequest, *, actor: Actor, source: str, quote:
     request, price = _checked(request, location, quote)
     device = None if request.device_id is None else get_device(request.device_id)
     kinds = _repair_types(request.repair_type_ids)
-    slot = request.slot_start and slots.take(location, request.service_type, starts_at=request.slot_start)
+    slot = slots.take(location, request.service_type, starts_at=request.slot_start) if request.slot_start else None
     repair = _write_repair(request, location, device, kinds, price, quote)
     db.session.add(
         Booking(
@@ -94,33 +94,34 @@ def tracking_path(repair: Repair) -> str:
 
 def _checked(request: BookingRequest, location: Location, quote: Quote | None) -> tuple[BookingRequest, Price]:
     faults: dict[str, str] = {}
-    price, customer = None, request.customer
-    try:
-        price = _price(request, quote)
-    except Invalid as error:
-        faults |= error.fields
-    try:
-        customer = clean_details(request.customer)
-    except Invalid as error:
-        faults |= error.fields
+    price = _tried(faults, _price, request, quote)
+    customer = _tried(faults, clean_details, request.customer)
     request = replace(
         request,
-        customer=customer,
+        customer=customer or request.customer,
         problem=many_lines(request.problem),
         device_label=one_line(request.device_label),
         address=many_lines(request.address),
         postcode=_postcode(request.postcode),
     )
     faults |= _text_faults(request) | _arrival_faults(request, location)
-    if faults:
+    if faults or price is None:
         raise Invalid(faults)
     return request, price
+
+
+def _tried(faults: dict[str, str], use, *values):
+    try:
+        return use(*values)
+    except Invalid as error:
+        faults.update(error.fields)
+        return None
 
 
 def _price(request: BookingRequest, quote: Quote | None) -> Price:
     if quote is None:
         return pricing.calculate(
-            device_id=request.device_id,
+            device_id=request.device_id or 0,
             repair_type_ids=request.repair_type_ids,
             service_type=request.service_type,
             urgency=request.urgency,
@@ -156,7 +157,7 @@ def _text_faults(request: BookingRequest) -> dict[str, str]:
 
 def _arrival_faults(request: BookingRequest, location: Location) -> dict[str, str]:
     """What is wrong with when and where the device comes to us."""
-    faults = {}
+    faults: dict[str, str] = {}
     if request.service_type == "pickup":
         faults |= _pickup_faults(request, location)
     if request.slot_start is None:

@@ -4,14 +4,12 @@ import hashlib
 import json
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from shop.extensions import db
 from shop.models.base import utc_now
 from shop.models.booking import IdempotencyKey
 from shop.models.errors import IdempotencyMismatch
-
-_INSERT = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
+from shop.services.statements import insert_if_absent
 
 
 def remembered(scope: str, key: str, request: dict) -> dict | None:
@@ -37,14 +35,9 @@ def remember(scope: str, key: str, answer: dict) -> None:
 
 def _claim(scope: str, key: str, digest: str) -> bool:
     """True if the row is ours. Waits for a rival that holds the same key until it has committed or given up."""
-    insert = _INSERT[db.engine.dialect.name]
-    statement = (
-        insert(IdempotencyKey)
-        .values(scope=scope, key=key, request_hash=digest, answer="null", created_at=utc_now())
-        .on_conflict_do_nothing(index_elements=["scope", "key"])
-        .returning(IdempotencyKey.key)
-    )
-    return db.session.scalar(statement) is not None
+    values = {"scope": scope, "key": key, "request_hash": digest, "answer": "null", "created_at": utc_now()}
+    statement = insert_if_absent(IdempotencyKey, unique=["scope", "key"], values=values)
+    return db.session.scalar(statement.returning(IdempotencyKey.key)) is not None
 
 
 def _digest(request: dict) -> str:

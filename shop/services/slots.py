@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from flask_babel import gettext as _
-from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Row, select, update
 
 from shop.extensions import db
 from shop.models.base import utc_now
@@ -14,9 +13,9 @@ from shop.models.booking import Slot
 from shop.models.errors import Invalid, SlotFull
 from shop.models.hours import OpeningHours
 from shop.models.location import Location
+from shop.services.statements import insert_if_absent
 
 HORIZON = timedelta(days=60)
-_INSERT = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +127,7 @@ def _days(first: date, last: date) -> Iterator[date]:
         yield first + timedelta(days=offset)
 
 
-def _stored(location: Location, service_type: str, start: datetime, end: datetime) -> dict[datetime, Slot]:
+def _stored(location: Location, service_type: str, start: datetime, end: datetime) -> dict[datetime, Row]:
     query = select(Slot.starts_at, Slot.capacity, Slot.taken).where(
         Slot.location_id == location.id,
         Slot.service_type == service_type,
@@ -138,26 +137,22 @@ def _stored(location: Location, service_type: str, start: datetime, end: datetim
     return {row.starts_at: row for row in db.session.execute(query)}
 
 
-def _merged(view: SlotView, known: dict) -> SlotView:
+def _merged(view: SlotView, known: dict[datetime, Row]) -> SlotView:
     row = known.get(view.start)
     return view if row is None else SlotView(view.start, view.end, row.capacity, row.taken)
 
 
 def _ensure_row(location: Location, service_type: str, view: SlotView) -> None:
     """The row exists afterwards, whoever wrote it. Its own capacity counts, not today's grid."""
-    insert = _INSERT[db.engine.dialect.name]
-    db.session.execute(
-        insert(Slot)
-        .values(
-            location_id=location.id,
-            service_type=service_type,
-            starts_at=view.start,
-            ends_at=view.end,
-            capacity=view.capacity,
-            taken=0,
-        )
-        .on_conflict_do_nothing(index_elements=["location_id", "service_type", "starts_at"])
-    )
+    values = {
+        "location_id": location.id,
+        "service_type": service_type,
+        "starts_at": view.start,
+        "ends_at": view.end,
+        "capacity": view.capacity,
+        "taken": 0,
+    }
+    db.session.execute(insert_if_absent(Slot, unique=["location_id", "service_type", "starts_at"], values=values))
 
 
 def _is_slot(location: Location, service_type: str, start: datetime):

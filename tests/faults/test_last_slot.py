@@ -49,7 +49,9 @@ def race(app, starts_at) -> list:
     def book(number: int) -> None:
         client = app.test_client()
         start.wait(timeout=30)
-        answers.append(client.post("/api/v1/bookings", json=body, headers={"Idempotency-Key": f"{starts_at:%m%d%H%M}-{number}"}))
+        answers.append(
+            client.post("/api/v1/bookings", json=body, headers={"Idempotency-Key": f"{starts_at:%m%d%H%M}-{number}"})
+        )
 
     threads = [threading.Thread(target=book, args=(number,)) for number in range(CLIENTS)]
     for thread in threads:

@@ -1,0 +1,18 @@
+"""SQL that each database writes in its own way."""
+
+from typing import Any
+
+from sqlalchemy.dialects import postgresql, sqlite
+
+from shop.extensions import db
+
+_INSERT: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
+
+
+def insert_if_absent(model, *, unique: list[str], values: dict):
+    """An INSERT that leaves a row with the same `unique` columns as it is, whoever wrote it.
+
+    Waits for a rival that is writing the same row, until it has committed or given up.
+    """
+    statement = _INSERT[db.engine.dialect.name](model).values(**values)
+    return statement.on_conflict_do_nothing(index_elements=unique)
