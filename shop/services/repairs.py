@@ -15,6 +15,7 @@ from shop.models.event import Event
 from shop.models.repair import FIRST_NUMBER, Note, Repair
 from shop.models.staff import Staff
 from shop.models.workflow import State, Transition, find_transition, moves_from
+from shop.services import slots
 from shop.services.events import hold, record
 
 LONGEST_TEXT = 10_000
@@ -85,6 +86,8 @@ def move(repair: Repair, target: State | str, *, actor: Actor, seen: State | str
     before, since = repair.status, repair.status_since
     repair.enter(transition.target, at=now)
     repair.updated_at = now
+    if transition.target == State.CANCELLED:
+        _give_back_slot(repair)
     record(
         "repair.moved",
         repair,
@@ -201,6 +204,14 @@ def number_of(repair_id: int) -> str:
 
 
 _MISSING = {"diagnosis": "Write the diagnosis first: the customer is told what was found."}
+
+
+def _give_back_slot(repair: Repair) -> None:
+    """A cancelled booking frees its time for others, once."""
+    booking = find_booking(repair)
+    if booking and booking.slot and booking.slot.starts_at > utc_now():
+        slots.release(booking.slot)
+        booking.slot_id = None
 
 
 def _found(repair: Repair | None) -> Repair:

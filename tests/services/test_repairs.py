@@ -1,12 +1,16 @@
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from shop.models.booking import Booking
 from shop.models.errors import Invalid, NotAllowed, NotFound, Stale
 from shop.models.event import Event
 from shop.models.workflow import State
-from shop.services import repairs
+from shop.services import repairs, slots
 from tests import factories
+
+NOW, WEEK = datetime.now(UTC), timedelta(days=7)
 
 
 def last_event(session, repair):
@@ -85,6 +89,22 @@ def test_cancel_needs_its_own_right(session, cracked_iphone, technician, front_d
     repairs.move(repair, State.CANCELLED, actor=front_desk.actor)
 
     assert repair.status == "cancelled"
+
+
+def test_cancel_gives_the_slot_back_once(session, cracked_iphone, owner):
+    start = next(
+        view.start for view in slots.list_slots(cracked_iphone.location, "in_store", start=NOW, end=NOW + WEEK)
+    )
+    slot = slots.take(cracked_iphone.location, "in_store", starts_at=start)
+    session.add(Booking(repair_id=cracked_iphone.id, slot_id=slot.id, source="web"))
+    session.commit()
+
+    for target in (State.CANCELLED, State.RECEIVED, State.CANCELLED):
+        repairs.move(locked(cracked_iphone), target, actor=owner.actor)
+        session.commit()
+
+    session.refresh(slot)
+    assert slot.taken == 0
 
 
 def test_read_only_moves_nothing(session, cracked_iphone, read_only):
