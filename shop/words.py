@@ -10,9 +10,9 @@ from flask_babel import lazy_gettext as _l
 
 from shop.models.catalogue import DeviceCategory
 from shop.models.device_index import DeviceCard
+from shop.models.location import Location
 from shop.models.money import Money, format_money
 from shop.models.price_engine import PriceLine
-from shop.models.location import Location
 from shop.models.repair import Repair, RepairLine
 from shop.services import pricing
 from shop.services.statuses import STATUSES, CustomerStatus
@@ -96,7 +96,8 @@ def _hours_words(first: int, last: int, periods) -> str:
     names = get_day_names("wide", locale=get_locale() or "en")
     days = gettext("%(first)s to %(last)s", first=names[first], last=names[last]) if first != last else names[first]
     times = ", ".join(
-        gettext("%(opens)s to %(closes)s", opens=f"{opens:%H:%M}", closes=f"{closes:%H:%M}") for opens, closes in periods
+        gettext("%(opens)s to %(closes)s", opens=f"{opens:%H:%M}", closes=f"{closes:%H:%M}")
+        for opens, closes in periods
     )
     return f"{days[:1].upper()}{days[1:]}, {times}"
 

@@ -60,7 +60,9 @@ def read_date(text: str | None) -> date | None:
 def _open_days(location: Location, service_type: str) -> list[Day]:
     zone, now = location.hours.zone, utc_now()
     views = slots.list_slots(location, service_type, start=now, end=now + slots.HORIZON)
-    return [Day(day, tuple(group)) for day, group in groupby(views, key=lambda view: view.start.astimezone(zone).date())]
+    return [
+        Day(day, tuple(group)) for day, group in groupby(views, key=lambda view: view.start.astimezone(zone).date())
+    ]
 
 
 def _first_index(days: list[Day], start: date | None, shown: date | None) -> int:

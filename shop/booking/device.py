@@ -68,5 +68,3 @@ def resume_here(token: str):
     """The link that is carried to another device."""
     draft = drafts.get_draft(token)
     return redirect(url_for(f"booking.{drafts.first_incomplete(drafts.answers_of(draft))}", token=token), 303)
-
-

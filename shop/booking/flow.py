@@ -14,6 +14,7 @@ from shop.services.locations import home_location
 bp = Blueprint("booking", __name__, url_prefix="/book")
 limiter.limit("300 per minute")(bp)
 
+
 def step_names() -> list[str]:
     """The words of the stepper, in order; the last is the confirmation."""
     return [

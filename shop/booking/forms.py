@@ -6,6 +6,7 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, SelectField, SelectMultipleField, StringField, TextAreaField
+from wtforms.fields import SelectChoice
 from wtforms.validators import StopValidation
 from wtforms.widgets import CheckboxInput, ListWidget
 
@@ -73,6 +74,10 @@ def _check_length(field, most: int) -> None:
         )
 
 
+def _choices(words: dict) -> list[SelectChoice]:
+    return [SelectChoice(value, label) for value, label in words.items()]
+
+
 class WizardForm(FlaskForm):
     class Meta:
         # CSRFProtect checks every POST of the product; a second token in the form would say the same.
@@ -81,9 +86,13 @@ class WizardForm(FlaskForm):
 
 class UnlistedForm(WizardForm):
     label = StringField(
-        _l("Make and model"), filters=[plain], validators=[Filled(_l("Write the make and model, such as Fairphone 4."), most=160)]
+        _l("Make and model"),
+        filters=[plain],
+        validators=[Filled(_l("Write the make and model, such as Fairphone 4."), most=160)],
     )
-    category = SelectField(_l("Kind of device"), choices=[("", _l("Choose"))] + list(CATEGORY_NAMES.items()), validate_choice=False)
+    category = SelectField(
+        _l("Kind of device"), choices=_choices({"": _l("Choose"), **CATEGORY_NAMES}), validate_choice=False
+    )
 
     def validate_category(self, field):
         if field.data not in set(DeviceCategory):
@@ -143,9 +152,13 @@ class ServiceForm(WizardForm):
             raise StopValidation(gettext("Write the postcode, such as E2 7JP."))
         postcode = find_postcode(field.data)
         if postcode is None:
-            raise StopValidation(gettext("A letter or digit is missing: %(text)s? Write it like E2 7JP.", text=field.data))
+            raise StopValidation(
+                gettext("A letter or digit is missing: %(text)s? Write it like E2 7JP.", text=field.data)
+            )
         if not self.location.takes_postcode(postcode):
-            raise StopValidation(gettext("The rider does not come to %(area)s yet. Choose in store or post.", area=postcode))
+            raise StopValidation(
+                gettext("The rider does not come to %(area)s yet. Choose in store or post.", area=postcode)
+            )
 
     def _find_slot(self) -> SlotView | None:
         try:
@@ -162,7 +175,7 @@ class DetailsForm(WizardForm):
     name = StringField(_l("Name"), filters=[plain])
     email = StringField(_l("E-mail"), filters=[plain])
     phone = StringField(_l("Phone"), filters=[plain])
-    locale = SelectField(_l("Language of our messages"), choices=list(LOCALES.items()), validate_choice=False)
+    locale = SelectField(_l("Language of our messages"), choices=_choices(LOCALES), validate_choice=False)
 
     def validate(self, extra_validators=None) -> bool:
         """Checked by the shop's one rule for contact details."""
@@ -182,4 +195,3 @@ class ReviewForm(WizardForm):
     def validate_terms(self, field):
         if not field.data:
             raise StopValidation(gettext("Tick the box to accept the terms; then we can book the repair."))
-

@@ -14,7 +14,9 @@ def appointment(repair: Repair, booking: Booking, *, address: str) -> bytes:
     event.add("dtstamp", booking.created_at)
     event.add("dtstart", booking.slot.starts_at)
     event.add("dtend", booking.slot.ends_at)
-    event.add("summary", gettext("%(number)s: %(device)s to RevivaTech", number=repair.number, device=repair.device.label))
+    event.add(
+        "summary", gettext("%(number)s: %(device)s to RevivaTech", number=repair.number, device=repair.device.label)
+    )
     event.add("location", booking.address or repair.location.address)
     event.add("url", address)
     event.add("description", gettext("Follow the repair: %(address)s", address=address))

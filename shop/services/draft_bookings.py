@@ -8,7 +8,7 @@ from shop.services import drafts
 from shop.services.bookings import BookingRequest, CustomerDetails, create_booking
 from shop.services.locations import home_location
 
-SOURCE = "web"
+SOURCE = "wizard"
 
 
 def book(draft: BookingDraft, *, quote: Quote) -> Repair:
@@ -34,4 +34,3 @@ def book(draft: BookingDraft, *, quote: Quote) -> Repair:
     repair = create_booking(request, actor=CUSTOMER, source=SOURCE, quote=quote)
     draft.repair_id = repair.id
     return repair
-

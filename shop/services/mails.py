@@ -46,7 +46,10 @@ def preview(repair: Repair, *, template: str, state: State, locale: str) -> dict
     """Subject, text and HTML of a mail for this repair, without sending it."""
     with force_locale(locale):
         facts = _facts(repair, state, locale)
-        parts = {part: render_template(f"email/{template}/{part}", **facts) for part in ("subject.txt", "body.txt", "body.html")}
+        parts = {
+            part: render_template(f"email/{template}/{part}", **facts)
+            for part in ("subject.txt", "body.txt", "body.html")
+        }
     return {
         "subject": " ".join(parts["subject.txt"].split())[:250],
         "text": parts["body.txt"].strip() + "\n",

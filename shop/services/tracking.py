@@ -52,7 +52,9 @@ def get_tracked(token: str) -> Repair:
 def find_by_number(number: str, *, email: str) -> Repair | None:
     """The repair with this ticket number if it is this address's. One statement, whatever is wrong."""
     wanted = "RT-" + re.sub(r"\D", "", number)[:10]
-    query = select(Repair).join(Customer).where(Repair.number == wanted, func.lower(Customer.email) == email.lower()[:254])
+    query = (
+        select(Repair).join(Customer).where(Repair.number == wanted, func.lower(Customer.email) == email.lower()[:254])
+    )
     return db.session.scalar(query)
 
 

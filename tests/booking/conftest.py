@@ -1,0 +1,10 @@
+import pytest
+
+from tests.booking.walk import Visitor
+
+
+@pytest.fixture
+def visitor(stranger, app):
+    """Somebody at the wizard's door."""
+    with app.app_context():
+        yield Visitor(stranger)
