@@ -16,7 +16,8 @@ from shop.extensions import db
 from shop.models.base import database_now
 from shop.models.errors import NotFound
 from shop.models.event import ATTEMPTS, Delivery, DeliveryState, Event
-from shop.services.leases import LEASE, held, holding
+from shop.services import leases
+from shop.services.leases import held, holding
 
 log = structlog.get_logger(__name__)
 
@@ -87,7 +88,7 @@ def claim(subscriber: str, *, at_once: int = CLAIM_AT_ONCE) -> list[tuple[int, i
     taken = db.session.execute(
         update(Delivery)
         .where(Delivery.id.in_(select(candidates.c.id)))
-        .values(state=DeliveryState.RUNNING, attempt=Delivery.attempt + 1, due_at=database_now(LEASE))
+        .values(state=DeliveryState.RUNNING, attempt=Delivery.attempt + 1, due_at=database_now(leases.LEASE))
         .returning(Delivery.id, Delivery.attempt)
         .execution_options(synchronize_session=False)
     ).all()

@@ -275,7 +275,6 @@ def test_heartbeat_extends_what_is_held_and_nothing_else(session, cracked_iphone
 
 def test_slow_handler_keeps_its_lease_and_those_of_its_batch(two_repairs, monkeypatch):
     monkeypatch.setattr(leases, "LEASE", 0.6)
-    monkeypatch.setattr(deliveries, "LEASE", 0.6)
     monkeypatch.setattr(leases, "_heartbeat", leases._Heartbeat())
     stolen, pause = [], threading.Event()
 
@@ -293,7 +292,6 @@ def test_slow_handler_keeps_its_lease_and_those_of_its_batch(two_repairs, monkey
 
 def test_hanging_handler_loses_its_lease(two_repairs, monkeypatch):
     monkeypatch.setattr(leases, "LEASE", 0.3)
-    monkeypatch.setattr(deliveries, "LEASE", 0.3)
     monkeypatch.setattr(leases, "LONGEST_RUN", 0.0)
     monkeypatch.setattr(leases, "_heartbeat", leases._Heartbeat())
     stolen, pause = [], threading.Event()

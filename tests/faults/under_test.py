@@ -1,0 +1,53 @@
+"""The shop as the kill test serves it: `gunicorn tests.faults.under_test:app`, or `python -m tests.faults.under_test`.
+
+The product as it is, with short leases, without CSRF tokens, and with a mail handler of the tests. With
+GUARD=off it delivers directly after the commit, as shops without an outbox do.
+"""
+
+import os
+import threading
+import time
+
+from sqlalchemy import event, text
+from sqlalchemy.orm import Session
+
+from shop import background, create_app, jobs
+from shop.extensions import db
+from shop.models.event import Event
+from shop.services import leases
+from tests import handlers
+
+PROVIDER_SECONDS = 0.05
+
+app = create_app()
+app.config["WTF_CSRF_ENABLED"] = False
+handlers.install()
+leases.LEASE = 3.0
+
+
+def deliver_directly() -> None:
+    background.start_embedded = lambda _app: lambda: None
+
+    @event.listens_for(Session, "after_flush")
+    def remember(session, _context):
+        facts = session.info.setdefault("direct", [])
+        facts += [fact.id for fact in session.new if isinstance(fact, Event)]
+
+    @event.listens_for(Session, "after_commit")
+    def send(session):
+        facts = session.info.pop("direct", [])
+        threading.Thread(target=call_provider, args=(facts,), daemon=True).start()
+
+
+def call_provider(facts: list[int]) -> None:
+    time.sleep(PROVIDER_SECONDS)
+    with app.app_context(), db.engine.begin() as connection:
+        for key in facts:
+            connection.execute(text("INSERT INTO direct_mails VALUES (:key)"), {"key": key})
+
+
+if os.environ.get("GUARD") == "off":
+    deliver_directly()
+
+if __name__ == "__main__":
+    jobs.run_worker(app)
