@@ -32,7 +32,7 @@ class AuditView(ConsoleView):
             audit_log.Page([], None) if faults else audit_log.read_log(filters, zone=select_timezone(), before=before)
         )
         return show(
-            "admin/audit/page.html", "entries", status=422 if faults else 200,
+            "admin/audit/page.html", status=422 if faults else 200,
             page=page, faults=faults, **_choices(),
         )  # fmt: skip
 
@@ -47,7 +47,7 @@ class AuditView(ConsoleView):
             sealed, waiting = audit.counts()
             db.session.rollback()
         return show(
-            "admin/audit/verified.html", "verdict",
+            "admin/audit/verified.html",
             verdict=verdict, sealed=sealed, waiting=waiting, checked=min(sealed, WHOLE if whole else PART),
         )  # fmt: skip
 

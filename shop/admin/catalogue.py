@@ -10,6 +10,7 @@ from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
 from itsdangerous import BadData, URLSafeTimedSerializer
 from wtforms import IntegerField, SelectField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
 from shop.admin.access import requires
@@ -27,11 +28,15 @@ MOST_BYTES = 900_000
 TRY_LIVES_SECONDS = 3600
 _CATEGORIES = [(kind.value, kind.value.capitalize()) for kind in DeviceCategory]
 _STATES = [("offer", _l("On offer")), ("retired", _l("Retired"))]
-_TIER_CHOICES = [("", _l("From the name")), *((tier, tier) for tiers in TIERS.values() for tier in tiers)]
+_CATEGORY_CHOICES = [SelectChoice(*choice) for choice in _CATEGORIES]
+_TIER_CHOICES = [
+    SelectChoice("", _l("From the name")),
+    *(SelectChoice(tier) for tiers in TIERS.values() for tier in tiers),
+]
 
 
 class DeviceForm(FlaskForm):
-    category = SelectField(_l("Category"), choices=_CATEGORIES)
+    category = SelectField(_l("Category"), choices=_CATEGORY_CHOICES)
     brand = StringField(_l("Brand"), [InputRequired(_l("Type the brand.")), Length(max=60)])
     model = StringField(_l("Model"), [InputRequired(_l("Type the model's name.")), Length(max=160)])
     family = StringField(_l("Family"), [Length(max=80)], description=_l("Such as Galaxy S. It groups the list."))

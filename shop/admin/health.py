@@ -11,8 +11,8 @@ class HealthView(ConsoleView):
     @expose("/")
     @requires("health.view")
     def index(self):
-        return show("admin/health/page.html", "report", report=health_report.report(), troubles=outbox.list_troubles())
+        return show("admin/health/page.html", report=health_report.report(), troubles=outbox.list_troubles())
 
 
 def init_app(admin: Admin) -> None:
-    admin.add_view(HealthView("Health", path="health", endpoint="health_page"))
+    admin.add_view(HealthView("Health", path="health"))

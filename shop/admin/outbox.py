@@ -26,7 +26,7 @@ class OutboxView(ConsoleView):
     def index(self):
         q = request.args.get("q", "")[:LONGEST_QUERY].replace("\0", "")
         page = outbox.list_messages(q, before=place("before"))
-        return show("admin/outbox/list.html", "outbox_rows", q=q, page=page, troubles=len(outbox.list_troubles()))
+        return show("admin/outbox/list.html", q=q, page=page, troubles=len(outbox.list_troubles()))
 
     @expose("/undelivered")
     @requires("outbox.view")
@@ -39,7 +39,7 @@ class OutboxView(ConsoleView):
         width = request.args.get("width", WIDTHS[0])
         message = outbox.get_message(message_id)
         return show(
-            "admin/outbox/message.html", "message",
+            "admin/outbox/message.html",
             message=message, delivery=outbox.get_delivery(message.delivery_id),
             width=width if width in WIDTHS else WIDTHS[0],
         )  # fmt: skip

@@ -7,6 +7,7 @@ from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from flask_wtf import FlaskForm
 from wtforms import EmailField, PasswordField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length
 
 from shop.admin.access import requires
@@ -19,7 +20,7 @@ from shop.models.permissions import PERMISSIONS, Role
 from shop.services import staff as staff_service
 from shop.services import staff_admin
 
-_ROLES = [(role.value, label) for role, label in ROLE_LABELS.items()]
+_ROLES = [SelectChoice(role.value, label) for role, label in ROLE_LABELS.items()]
 
 
 _RIGHTS = {
