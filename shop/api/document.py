@@ -14,6 +14,12 @@ DESCRIPTION = """Devices, prices, slots and bookings of a repair shop.
 Amounts are whole numbers of minor units: 18900 GBP is £189.00. Times are ISO 8601; we answer in UTC.
 Every error is `application/problem+json` with a stable `code`. The same routes answer below `/api`."""
 
+TAGS = [
+    {"name": "Catalogue", "description": "Devices, and what can be done to them."},
+    {"name": "Pricing", "description": "What a repair costs, and why."},
+    {"name": "Bookings", "description": "When, and the booking itself."},
+]
+
 
 class DocumentedApi(Api):
     """flask-smorest's collector of routes, with our errors in place of its own."""
@@ -23,6 +29,9 @@ class DocumentedApi(Api):
 
     def _register_error_handlers(self) -> None:
         """None: `shop.errors` answers for the whole product."""
+
+    def _register_pagination_header(self) -> None:
+        """None: pages name the next one in their body."""
 
     def _register_responses(self) -> None:
         for status, (code, title, advice) in PROBLEMS.items():
@@ -69,7 +78,7 @@ def _empty_is_absent(_converter, _field, *, ret: dict, **_) -> dict:
 def serve(app: Flask, api: DocumentedApi) -> Blueprint:
     """The document's own routes; they are not part of what it describes."""
     room = Blueprint("api_document", __name__)
-    document = api.spec.to_dict()
+    document = api.spec.to_dict() | {"tags": TAGS}
 
     @room.get("/api/openapi.json")
     @room.get("/api/v1/openapi.json")

@@ -11,7 +11,9 @@ from shop.services.catalogue import LARGEST_PAGE
 from shop.services.customers import LONGEST_EMAIL, LONGEST_NAME, LONGEST_PHONE
 from shop.services.pricing import MOST_REPAIRS, SERVICE_TYPES, URGENCIES
 
-CURRENCY = validate.Regexp(r"^[A-Z]{3}\Z", error="Write the currency as three capital letters, such as GBP.")
+# In the words of JavaScript too, for they stand in the document: there is no \Z.
+_END = r"$(?!\n)"
+CURRENCY = validate.Regexp(rf"^[A-Z]{{3}}{_END}", error="Write the currency as three capital letters, such as GBP.")
 
 
 def _about(description: str, **more) -> dict:
@@ -169,7 +171,7 @@ class BookingHeaders(Schema):
     key = fields.String(
         data_key="Idempotency-Key",
         required=True,
-        validate=validate.Regexp(r"^[\x21-\x7e]{1,255}\Z", error="Send 1 to 255 visible ASCII characters."),
+        validate=validate.Regexp(rf"^[\x21-\x7e]{{1,255}}{_END}", error="Send 1 to 255 visible ASCII characters."),
         metadata=_about("New for each booking; the same when the same booking is sent again.", maxLength=255),
     )
 
