@@ -15,6 +15,7 @@ from shop.config import load_settings
 from shop.extensions import db
 from shop.models.permissions import Role
 from tests import factories
+from tests.translations import compile_catalogues
 
 POSTGRESQL = os.environ.get("TEST_POSTGRESQL_URL", "postgresql+psycopg://127.0.0.1:5432/postgres")
 REFERENCE = ("device_models", "service_categories", "repair_types", "rule_sets", "price_rules", "locations", "closures")
@@ -34,6 +35,7 @@ def shop_app(database, tmp_path_factory):
     settings = load_settings(
         SHOP_DATA=data, DATABASE_URL=url, SECRET_KEY="tests" * 8, RATE_LIMITS="off", LOG_LEVEL="ERROR", REDIS_URL=""
     )
+    compile_catalogues()
     app = create_app(settings)
     app.config.update(TESTING=True, WTF_CSRF_ENABLED=False, PROPAGATE_EXCEPTIONS=False, SERVER_NAME=None)
     with app.app_context():

@@ -24,7 +24,8 @@ def choose_language(locale: str):
 
 @bp.get("/robots.txt")
 def robots():
-    text = f"User-agent: *\nDisallow: /admin/\nDisallow: /api/\nDisallow: /book/*/\nDisallow: /track/*\nSitemap: {_absolute('public.sitemap')}\n"
+    closed = "".join(f"Disallow: {path}\n" for path in ("/admin/", "/api/", "/book/*/", "/track/*"))
+    text = f"User-agent: *\n{closed}Sitemap: {_absolute('public.sitemap')}\n"
     return Response(text, mimetype="text/plain")
 
 

@@ -18,15 +18,31 @@ from shop.services import qr_codes, tracking
 LIMIT = "8 per minute; 60 per hour"
 
 
+def _line(text: str | None) -> str:
+    return one_line((text or "").replace("\x00", ""))
+
+
 class TrackForm(FlaskForm):
     class Meta:
         # CSRFProtect checks every POST of the product.
         csrf = False
 
-    number = StringField(_l("Ticket number"), filters=[lambda text: one_line(text or "")], validators=[
-        InputRequired(_l("Write the ticket number, such as RT-10497.")), Length(max=20, message=_l("A ticket number looks like RT-10497."))])  # fmt: skip
-    email = StringField(_l("E-mail"), filters=[lambda text: one_line(text or "")], validators=[
-        InputRequired(_l("Write the e-mail that you booked with.")), Length(max=254, message=_l("This e-mail is too long."))])  # fmt: skip
+    number = StringField(
+        _l("Ticket number"),
+        filters=[_line],
+        validators=[
+            InputRequired(_l("Write the ticket number, such as RT-10497.")),
+            Length(max=20, message=_l("A ticket number looks like RT-10497.")),
+        ],
+    )
+    email = StringField(
+        _l("E-mail"),
+        filters=[_line],
+        validators=[
+            InputRequired(_l("Write the e-mail that you booked with.")),
+            Length(max=254, message=_l("This e-mail is too long.")),
+        ],
+    )
 
 
 @bp.route("/track/", methods=["GET", "POST"])

@@ -17,7 +17,7 @@ from shop.models.pricing import Quote
 from shop.models.repair import Repair
 from shop.models.workflow import State
 from shop.services import pricing
-from shop.services.deliveries import handles
+from shop.services.deliveries import handles, held
 from shop.services.statuses import STATUSES
 from shop.services.subscriptions import MAIL, TOLD_BY_MAIL
 
@@ -35,11 +35,9 @@ def deliver(delivery: Delivery) -> None:
     template = _template(delivery.event.verb, state)
     reason = _reason_to_skip(repair, state, template)
     if reason:
-        delivery.error = f"Skipped: {reason}"
-        return
-    if _is_written(delivery):
-        return
-    db.session.add(_write(delivery, repair, state, template))
+        db.session.execute(held(delivery.id, delivery.attempt).values(error=f"Skipped: {reason}"))
+    elif not _is_written(delivery):
+        db.session.add(_write(delivery, repair, state, template))
 
 
 def preview(repair: Repair, *, template: str, state: State, locale: str) -> dict[str, str]:

@@ -32,9 +32,11 @@ STATUSES: dict[State, CustomerStatus] = {
         N_("Parts"), N_("We wait for a part for your %(device)s."), N_("We go on the day it arrives."),
         "package", mail=N_("%(number)s: the part is ordered")),
     State.IN_REPAIR: CustomerStatus(
-        N_("In repair"), N_("Your %(device)s is being repaired."), N_("Every function is tested after that."), "wrench"),
+        N_("In repair"), N_("Your %(device)s is being repaired."),
+        N_("Every function is tested after that."), "wrench"),
     State.QUALITY_CHECK: CustomerStatus(
-        N_("Quality check"), N_("Your %(device)s is being tested."), N_("You hear from us when it is ready."), "clipboard-check"),
+        N_("Quality check"), N_("Your %(device)s is being tested."),
+        N_("You hear from us when it is ready."), "clipboard-check"),
     State.READY: CustomerStatus(
         N_("Ready"), N_("Your %(device)s is ready."), N_("Try it before you pay."),
         "circle-check", mail=N_("%(number)s: ready for you")),
@@ -46,12 +48,15 @@ STATUSES: dict[State, CustomerStatus] = {
         N_("Sent back"), N_("Your %(device)s is on its way to you."), N_("The warranty starts when it arrives."),
         "truck", mail=N_("%(number)s: on its way to you")),
     State.CANCELLED: CustomerStatus(
-        N_("Cancelled"), N_("The repair of your %(device)s is cancelled."), N_("You owe nothing for work that was not done."),
+        N_("Cancelled"), N_("The repair of your %(device)s is cancelled."),
+        N_("You owe nothing for work that was not done."),
         "circle-x", mail=N_("%(number)s: cancelled")),
     State.UNREPAIRABLE: CustomerStatus(
-        N_("Not repairable"), N_("We could not save your %(device)s."), N_("You pay nothing. Collect it when it suits you."),
+        N_("Not repairable"), N_("We could not save your %(device)s."),
+        N_("You pay nothing. Collect it when it suits you."),
         "ban", mail=N_("%(number)s: we could not repair it")),
     State.WARRANTY_RETURN: CustomerStatus(
-        N_("Warranty"), N_("Your %(device)s is back on our bench."), N_("The warranty covers it; you pay nothing for the same fault."), "rotate-ccw"),
+        N_("Warranty"), N_("Your %(device)s is back on our bench."),
+        N_("The warranty covers it; you pay nothing for the same fault."), "rotate-ccw"),
 }
 # fmt: on
