@@ -31,10 +31,11 @@ def test_the_same_facts_and_time_give_the_same_price(client_program, session):
     assert session.query(Event).count() == 0
 
 
-def test_a_price_speaks_the_language_asked_for(client_program):
-    answer = client_program.post("/pricing/calculate", price_body(), Accept_Language="pt-BR")
+def test_a_price_writes_money_as_the_language_asked_for_does(client_program):
+    answer = client_program.post("/pricing/calculate", price_body(currency="EUR"), Accept_Language="pt-BR")
 
     assert answer.status_code == 200
+    assert "€\xa01,00" in answer.json["explanation"][-1]["effect"]
 
 
 @pytest.mark.parametrize(

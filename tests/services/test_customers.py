@@ -1,5 +1,8 @@
+import threading
+
 import pytest
 
+from shop.extensions import db
 from shop.models.customer import Customer
 from shop.models.errors import Invalid
 from shop.services.customers import clean_details, find_or_create
@@ -88,3 +91,23 @@ def test_find_or_create_takes_another_name_at_the_address_for_another_person(app
 
     assert other.id != hannah.id
     assert session.query(Customer).filter_by(email="hannah@example.com").count() == 2
+
+
+def test_find_or_create_makes_one_customer_of_bookings_at_the_same_moment(app, session):
+    found, start, cleaned = [], threading.Barrier(8), clean_details(details())
+    session.remove()
+
+    def find() -> None:
+        with app.app_context():
+            start.wait(timeout=10)
+            found.append(find_or_create(cleaned).id)
+            db.session.commit()
+
+    threads = [threading.Thread(target=find) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+
+    assert len(found) == 8
+    assert len(set(found)) == 1
