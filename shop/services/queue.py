@@ -7,12 +7,29 @@ partial indexes, pages by keyset, search through one trigram index.
 import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
-from sqlalchemy import Select, and_, case, column, false, func, literal_column, select, table, text, tuple_
+from sqlalchemy import (
+    BindParameter,
+    Integer,
+    Select,
+    String,
+    and_,
+    bindparam,
+    case,
+    column,
+    func,
+    literal_column,
+    select,
+    table,
+    text,
+    tuple_,
+)
 
 from shop.extensions import db
-from shop.models.base import utc_now
+from shop.models.base import UtcDateTime, utc_now
 from shop.models.customer import Customer, Device
+from shop.models.event import Event
 from shop.models.repair import Repair
 from shop.models.staff import Staff
 from shop.models.workflow import DONE, OPEN, Party, State
@@ -21,6 +38,11 @@ PAGE = 50
 LONGEST_SEARCH = 200
 MOST_WORDS = 6
 SHOWN_PROBLEM = 120
+
+_INDEXED_FROM = 3
+_ME, _NOW = bindparam("me", type_=Integer), bindparam("now", type_=UtcDateTime)
+_DAY_ENDS, _AFTER_DUE = bindparam("day_ends", type_=UtcDateTime), bindparam("after_due", type_=UtcDateTime)
+_AFTER_ID = bindparam("after_id", type_=Integer)
 
 # Preset views: what the tabs select.
 VIEWS = ("open", "today", "late", "mine", "unassigned", "approve", "parts", "ready", "closed", "all")
@@ -61,13 +83,14 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Of the open part only."""
+    """Of the open part only, and the log's last position when they were true (0 if nothing is open)."""
 
     by_status: dict[str, int] = field(default_factory=dict)
     late: int = 0
     today: int = 0
     mine: int = 0
     unassigned: int = 0
+    position: int = 0
 
     @property
     def open(self) -> int:
@@ -109,8 +132,8 @@ def page(filters: Filters, *, me: int, day_ends: datetime) -> Page:
     if filters.q and db.engine.dialect.name == "postgresql":
         # A prepared plan does not see the word: a rare and a common one need different plans.
         db.session.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
-    cut = _cut(filters, me=me, day_ends=day_ends)
-    rows = db.session.execute(_joined(cut, by_due=filters.by_due)).all()
+    statement = _page_statement(_shape(filters), db.engine.dialect.name)
+    rows = db.session.execute(statement, _values(filters, me=me, day_ends=day_ends)).all()
     if len(rows) <= PAGE:
         return Page(rows, None)
     return Page(rows[:PAGE], _cursor(rows[PAGE - 1], by_due=filters.by_due))
@@ -122,30 +145,16 @@ def rows_of(numbers: list[str], filters: Filters, *, me: int, day_ends: datetime
     rows = db.session.execute(_joined(source, by_due=filters.by_due)).all()
     if filters.faults:
         return rows, set()
-    shown = select(Repair.number).where(Repair.number.in_(numbers), *_conditions(filters, me=me, day_ends=day_ends))
-    return rows, set(db.session.scalars(shown))
+    conditions = _conditions(_shape(filters), db.engine.dialect.name)
+    shown = select(Repair.number).where(Repair.number.in_(numbers), *conditions)
+    return rows, set(db.session.scalars(shown, _values(filters, me=me, day_ends=day_ends)))
 
 
 def count_open(*, me: int, day_ends: datetime) -> Counts:
     """Counts of the open part in one statement, read from one partial index."""
-
-    def number(condition):
-        return func.sum(case((condition, 1), else_=0))
-
-    query = (
-        select(
-            Repair.status,
-            func.count(),
-            number(_is_late()),
-            number(_is_due_before(day_ends)),
-            number(Repair.assignee_id == me),
-            number(Repair.assignee_id.is_(None)),
-        )
-        .where(literal_column("is_open"))
-        .group_by(Repair.status)
-    )
-    rows = db.session.execute(query).all()
-    return Counts({row[0]: row[1] for row in rows}, *(sum(row[i] for row in rows) for i in range(2, 6)))
+    rows = db.session.execute(_count_statement(), {"me": me, "now": utc_now(), "day_ends": day_ends}).all()
+    sums = (sum(row[i] for row in rows) for i in range(2, 6))
+    return Counts({row[0]: row[1] for row in rows}, *sums, position=(rows[0][6] or 0) if rows else 0)
 
 
 def open_by_assignee() -> dict[int, int]:
@@ -171,16 +180,76 @@ def _faults(filters: Filters):
         yield "after"
 
 
-def _cut(filters: Filters, *, me: int, day_ends: datetime):
-    """The page's rows before any join: a planner that joins first reads half the table."""
-    query = select(Repair).where(*_conditions(filters, me=me, day_ends=day_ends))
-    if filters.after:
-        due_at, key = _read_cursor(filters)
-        query = query.where(
-            tuple_(Repair.due_at, Repair.id) > tuple_(due_at, key) if filters.by_due else Repair.id < key
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What of the filters decides the text of a statement. Building one costs more than running it."""
+
+    view: str
+    by_due: bool
+    status: bool
+    waiting: bool
+    assignee: str
+    words: tuple[bool, ...]
+    after: bool
+
+
+def _shape(filters: Filters) -> _Shape:
+    return _Shape(
+        view=filters.view,
+        by_due=filters.by_due,
+        status=bool(filters.status),
+        waiting=bool(filters.waiting),
+        assignee=filters.assignee and ("nobody" if filters.assignee == "nobody" else "someone"),
+        words=tuple(len(word) < _INDEXED_FROM for word in search_words(filters.q)) if filters.q else (),
+        after=bool(filters.after),
+    )
+
+
+def _values(filters: Filters, *, me: int, day_ends: datetime) -> dict:
+    """The values of every parameter that a statement of this shape may have."""
+    dialect = db.engine.dialect.name
+    words = {
+        f"word_{place}": _as_phrase(word) if dialect == "sqlite" and len(word) >= _INDEXED_FROM else _as_part(word)
+        for place, word in enumerate(search_words(filters.q) if filters.q else ())
+    }
+    after_due, after_id = _read_cursor(filters) if filters.after else (None, None)
+    person = me if filters.assignee == "me" else int(filters.assignee) if filters.assignee.isdecimal() else None
+    return {
+        **words, "me": me, "now": utc_now(), "day_ends": day_ends, "status": filters.status, "person": person,
+        "waiting": filters.waiting, "after_due": after_due, "after_id": after_id,
+    }  # fmt: skip
+
+
+@lru_cache(maxsize=256)
+def _page_statement(shape: _Shape, dialect: str) -> Select:
+    """The page's rows, cut before any join: a planner that joins first reads half the table."""
+    query = select(Repair).where(*_conditions(shape, dialect))
+    if shape.after and shape.by_due:
+        query = query.where(tuple_(Repair.due_at, Repair.id) > tuple_(_AFTER_DUE, _AFTER_ID))
+    elif shape.after:
+        query = query.where(Repair.id < _AFTER_ID)
+    order = (Repair.due_at, Repair.id) if shape.by_due else (Repair.id.desc(),)
+    return _joined(query.order_by(*order).limit(PAGE + 1).subquery(), by_due=shape.by_due)
+
+
+@lru_cache(maxsize=1)
+def _count_statement() -> Select:
+    def number(condition):
+        return func.sum(case((condition, 1), else_=0))
+
+    return (
+        select(
+            Repair.status,
+            func.count(),
+            number(_is_late()),
+            number(_is_due_today()),
+            number(Repair.assignee_id == _ME),
+            number(Repair.assignee_id.is_(None)),
+            select(func.max(Event.position)).scalar_subquery(),
         )
-    order = (Repair.due_at, Repair.id) if filters.by_due else (Repair.id.desc(),)
-    return query.order_by(*order).limit(PAGE + 1).subquery()
+        .where(literal_column("is_open"))
+        .group_by(Repair.status)
+    )
 
 
 def _joined(cut, *, by_due: bool) -> Select:
@@ -211,21 +280,22 @@ def _joined(cut, *, by_due: bool) -> Select:
     )
 
 
-def _conditions(filters: Filters, *, me: int, day_ends: datetime) -> list:
-    conditions = list(_view_conditions(filters.view, me=me, day_ends=day_ends))
-    if filters.status:
-        conditions.append(Repair.status == filters.status)
-    if filters.waiting:
-        conditions.append(Repair.waiting_on == filters.waiting)
-    if filters.assignee:
-        person = {"me": me, "nobody": None}.get(filters.assignee, filters.assignee)
-        conditions.append(Repair.assignee_id.is_(None) if person is None else Repair.assignee_id == int(person))
-    if filters.q:
-        conditions.append(_matches(filters.q))
+def _conditions(shape: _Shape, dialect: str) -> list:
+    conditions = list(_view_conditions(shape.view))
+    if shape.status:
+        conditions.append(Repair.status == bindparam("status"))
+    if shape.waiting:
+        conditions.append(Repair.waiting_on == bindparam("waiting"))
+    if shape.assignee == "nobody":
+        conditions.append(Repair.assignee_id.is_(None))
+    elif shape.assignee:
+        conditions.append(Repair.assignee_id == bindparam("person"))
+    for place, is_short in enumerate(shape.words):
+        conditions.append(_matches(bindparam(f"word_{place}", type_=String), indexed=not is_short, dialect=dialect))
     return conditions
 
 
-def _view_conditions(view: str, *, me: int, day_ends: datetime):
+def _view_conditions(view: str):
     # Written as the partial indexes are, so that the planner sees that they apply.
     if view == "closed":
         yield literal_column("NOT is_open")
@@ -234,9 +304,9 @@ def _view_conditions(view: str, *, me: int, day_ends: datetime):
     if view == "late":
         yield _is_late()
     if view == "today":
-        yield _is_due_before(day_ends)
+        yield _is_due_today()
     if view == "mine":
-        yield Repair.assignee_id == me
+        yield Repair.assignee_id == _ME
     if view == "unassigned":
         yield Repair.assignee_id.is_(None)
     if view in _VIEW_STATUS:
@@ -244,11 +314,11 @@ def _view_conditions(view: str, *, me: int, day_ends: datetime):
 
 
 def _is_late():
-    return and_(Repair.due_at < utc_now(), Repair.status.not_in(DONE))
+    return and_(Repair.due_at < _NOW, Repair.status.not_in(DONE))
 
 
-def _is_due_before(moment: datetime):
-    return and_(Repair.due_at >= utc_now(), Repair.due_at < moment, Repair.status.not_in(DONE))
+def _is_due_today():
+    return and_(Repair.due_at >= _NOW, Repair.due_at < _DAY_ENDS, Repair.status.not_in(DONE))
 
 
 def search_words(q: str) -> list[str]:
@@ -259,23 +329,20 @@ def search_words(q: str) -> list[str]:
     return list(dict.fromkeys(q.lower().split()))[:MOST_WORDS]
 
 
-def _matches(q: str):
-    words = search_words(q)
-    by_word = _matches_in_sqlite if db.engine.dialect.name == "sqlite" else _contains
-    return and_(*(by_word(word) for word in words)) if words else false()
-
-
-def _contains(word: str):
-    return Repair.search_text.contains(word, autoescape=True)
-
-
-def _matches_in_sqlite(word: str):
-    if len(word) < 3:
-        return _contains(word)
+def _matches(word: BindParameter, *, indexed: bool, dialect: str):
+    """SQLite finds through its own index, which knows no word shorter than three letters."""
+    if dialect != "sqlite" or not indexed:
+        return Repair.search_text.like(word, escape="/")
     index = table("repair_search", column("rowid"))
-    phrase = '"' + word.replace('"', '""') + '"'
-    found = select(index.c.rowid).where(column("repair_search").op("MATCH")(phrase))
-    return Repair.id.in_(found)
+    return Repair.id.in_(select(index.c.rowid).where(column("repair_search").op("MATCH")(word)))
+
+
+def _as_part(word: str) -> str:
+    return "%" + re.sub(r"([/%_])", r"/\1", word) + "%"
+
+
+def _as_phrase(word: str) -> str:
+    return '"' + word.replace('"', '""') + '"'
 
 
 def _cursor(row, *, by_due: bool) -> str:
