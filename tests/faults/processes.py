@@ -20,7 +20,7 @@ FORM = "application/x-www-form-urlencoded"
 class Processes:
     """Web server and worker on one database, each in a process group of its own."""
 
-    def __init__(self, settings, *, port: int, redis_url: str = "", guard: str = "on"):
+    def __init__(self, settings, *, port: int, redis_url: str = "", guard: str = "on", relays: tuple = ()):
         self.port = port
         self.environment = {
             **os.environ,
@@ -37,6 +37,7 @@ class Processes:
         self.commands = {
             "web": [sys.executable, "-m", "gunicorn", "tests.faults.under_test:app", "--log-level", "critical"]
         }
+        self.commands |= {name: [sys.executable, "-m", "tests.faults.under_test", "relay"] for name in relays}
         if redis_url:
             self.commands["worker"] = [sys.executable, "-m", "tests.faults.under_test"]
         self.running: dict[str, subprocess.Popen] = {}

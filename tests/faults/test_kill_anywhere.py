@@ -140,7 +140,8 @@ def half_done() -> list:
         "(SELECT count(*) FROM events e WHERE e.aggregate = 'repair:' || r.id) "
         "UNION ALL SELECT e.aggregate FROM events e WHERE e.aggregate LIKE 'repair:%' AND NOT EXISTS "
         "(SELECT 1 FROM repairs r WHERE e.aggregate = 'repair:' || r.id) "
-        "UNION ALL SELECT r.number FROM repairs r WHERE (SELECT count(*) FROM bookings b WHERE b.repair_id = r.id) <> 1 "
+        "UNION ALL SELECT r.number FROM repairs r WHERE 1 <> "
+        "(SELECT count(*) FROM bookings b WHERE b.repair_id = r.id) "
         "UNION ALL SELECT 'keys' WHERE (SELECT count(*) FROM idempotency_keys) <> (SELECT count(*) FROM repairs)"
     )
 

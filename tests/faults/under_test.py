@@ -1,10 +1,12 @@
-"""The shop as the kill test serves it: `gunicorn tests.faults.under_test:app`, or `python -m tests.faults.under_test`.
+"""The shop as the kill test serves it: `gunicorn tests.faults.under_test:app`, or
+`python -m tests.faults.under_test` for a worker, with `relay` after it for a relay alone.
 
 The product as it is, with short leases, without CSRF tokens, and with a mail handler of the tests. With
 GUARD=off it delivers directly after the commit, as shops without an outbox do.
 """
 
 import os
+import sys
 import threading
 import time
 
@@ -50,4 +52,6 @@ if os.environ.get("GUARD") == "off":
     deliver_directly()
 
 if __name__ == "__main__":
+    if "relay" in sys.argv:
+        background.Relay(app, lambda _subscriber: None).run()
     jobs.run_worker(app)
