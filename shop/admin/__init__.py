@@ -8,6 +8,7 @@ from shop.admin import (
     audit,
     catalogue,
     console,
+    fragments,
     health,
     outbox,
     price_rules,
@@ -21,6 +22,7 @@ from shop.admin.repairs import RepairsView
 
 def init_app(app: Flask) -> None:
     access.init_app(app)
+    fragments.init_app(app)
     sockets.init_app(app)
     sign_in.init_app(app)
     admin = console.init_app(app)
