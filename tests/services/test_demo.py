@@ -1,0 +1,208 @@
+"""The demo shop: the same for a seed, plausible for a person, whole for the log."""
+
+import json
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import func, select, text
+
+from shop.extensions import db
+from shop.models.customer import Customer, Device, is_imei
+from shop.models.errors import Invalid
+from shop.models.event import Delivery, Event
+from shop.models.repair import Note, Repair, RepairLine
+from shop.models.staff import Staff
+from shop.models.workflow import OPEN, State, find_transition
+from shop.services import audit, demo, relay
+
+MONDAY = datetime(2026, 11, 23, 11, 0, tzinfo=UTC)
+COUNT = 200
+
+
+@pytest.fixture
+def busy_shop(app):
+    filled = demo.fill(COUNT, seed=7, now=MONDAY)
+    db.session.commit()
+    return filled
+
+
+def test_fill_adds_that_many_and_keeps_47_open(busy_shop):
+    repairs, open_ones = db.session.execute(
+        select(func.count(), func.count().filter(Repair.is_open)).select_from(Repair)
+    ).one()
+
+    assert (busy_shop.repairs, busy_shop.open) == (COUNT, 47)
+    assert (repairs, open_ones) == (COUNT, 47)
+
+
+def test_fill_is_the_same_for_a_seed(app):
+    shops = []
+
+    for seed in (7, 7, 8):
+        demo.fill(60, seed=seed, now=MONDAY)
+        shops.append(_content())
+        db.session.rollback()
+
+    assert shops[0] == shops[1]
+    assert shops[0] != shops[2]
+
+
+def test_fill_leaves_a_log_that_verifies(busy_shop):
+    verdict = audit.verify()
+
+    events = db.session.scalar(select(func.count()).select_from(Event))
+    assert (verdict.good, verdict.position) == (True, events)
+
+
+def test_fill_goes_on_from_the_head_of_the_log(app, cracked_iphone):
+    demo.fill(60, seed=7, now=MONDAY)
+    db.session.commit()
+
+    first = db.session.scalar(select(Event).where(Event.position == 1))
+    assert first.aggregate == f"repair:{cracked_iphone.id}"
+    assert audit.verify().good
+
+
+def test_fill_owes_nothing_for_the_past(busy_shop):
+    sealed = relay.relay_batch()
+    db.session.commit()
+
+    assert sealed == []
+    assert db.session.scalar(select(func.count()).select_from(Delivery)) == 0
+
+
+def test_fill_spreads_open_work_over_states_people_and_days(busy_shop):
+    rows = db.session.scalars(select(Repair).where(Repair.is_open)).all()
+
+    states = Counter(row.status for row in rows)
+    today = [row for row in rows if MONDAY <= row.due_at < MONDAY.replace(hour=0) + timedelta(days=1)]
+    assert set(states) == set(OPEN)
+    assert max(states.values()) <= 12
+    assert len({row.assignee_id for row in rows}) == 4
+    assert 2 <= sum(row.due_at < MONDAY for row in rows) <= 12
+    assert 8 <= len(today) <= 25
+    assert all(row.received_at <= row.status_since <= row.updated_at <= MONDAY for row in rows)
+
+
+def test_fill_writes_versions_and_steps_as_the_workflow_allows(busy_shop):
+    events: dict[str, list[Event]] = {}
+    for event in db.session.scalars(select(Event).where(Event.aggregate.like("repair:%")).order_by(Event.position)):
+        events.setdefault(event.aggregate, []).append(event)
+
+    for repair in db.session.scalars(select(Repair)):
+        story = events[f"repair:{repair.id}"]
+        assert [event.version for event in story] == list(range(1, repair.version + 1))
+        assert story[0].verb == "repair.booked"
+        assert _last_state(story) == repair.status
+
+
+def test_fill_derives_what_the_services_derive(busy_shop):
+    for repair in db.session.scalars(select(Repair).limit(40)):
+        stored = repair.search_text
+        repair.refresh_search_text()
+        lines = db.session.scalars(select(RepairLine.amount).where(RepairLine.repair_id == repair.id)).all()
+
+        assert stored == repair.search_text
+        assert sum(lines) == repair.total
+        assert (repair.closed_at is None) == repair.is_open
+
+
+def test_fill_invents_people_whom_nobody_can_ring_or_write_to(busy_shop):
+    people = db.session.scalars(select(Customer)).all()
+    imeis = db.session.scalars(select(Device.imei).where(Device.imei != "")).all()
+
+    assert {person.email.partition("@")[2] for person in people} <= {"example.com", "example.org", "example.net"}
+    assert all(person.phone.startswith("+44") for person in people)
+    assert {person.locale for person in people} == {"en", "pt_BR"}
+    assert all(is_imei(imei) for imei in imeis)
+
+
+def test_fill_of_a_long_past_imports_what_is_older_than_the_told_part(app, monkeypatch):
+    monkeypatch.setattr(demo, "TOLD", 100)
+
+    demo.fill(150, seed=7, now=MONDAY)
+    db.session.commit()
+
+    imported = db.session.scalars(select(Event).where(Event.verb == "repair.imported")).all()
+    assert len(imported) == 50
+    assert all(event.version == 1 for event in imported)
+    assert audit.verify().good
+
+
+def test_fill_with_indexes_taken_down_puts_all_of_them_up_again(app, monkeypatch):
+    monkeypatch.setattr(demo, "REBUILD_FROM", 1)
+    before = _definitions()
+
+    demo.fill(60, seed=7, now=MONDAY)
+    db.session.commit()
+
+    assert _definitions() == before
+
+
+def test_fill_needs_at_least_one(app):
+    with pytest.raises(Invalid):
+        demo.fill(0)
+
+
+def test_demo_command_refuses_a_shop_that_has_repairs(app, cracked_iphone):
+    runner = app.test_cli_runner()
+
+    refused = runner.invoke(args=["demo", "--repairs", "60", "--quiet"])
+    left_alone = runner.invoke(args=["demo", "--repairs", "60", "--if-empty"])
+
+    assert (refused.exit_code, left_alone.exit_code) == (1, 0)
+    assert "--force" in refused.output
+    assert db.session.scalar(select(func.count()).select_from(Repair)) == 1
+
+
+def test_demo_command_fills_and_creates_the_staff_once(app):
+    runner = app.test_cli_runner()
+
+    first = runner.invoke(args=["demo", "--repairs", "60", "--seed", "3", "--quiet"])
+    second = runner.invoke(args=["demo", "--repairs", "50", "--seed", "4", "--quiet", "--force"])
+
+    assert (first.exit_code, first.output) == (0, "")
+    assert second.exit_code == 0
+    assert db.session.scalar(select(func.count()).select_from(Repair)) == 110
+    assert db.session.scalar(select(func.count()).select_from(Staff)) == 7
+
+
+def test_seed_command_may_run_again(app):
+    result = app.test_cli_runner().invoke(args=["seed"])
+
+    assert result.exit_code == 0
+    assert result.output == "The reference data are in place.\n"
+
+
+def _content() -> list[tuple]:
+    """Everything of the shop but its random tokens, and without ids, which a database never gives twice."""
+    rows = db.session.scalars(select(Repair).order_by(Repair.id)).all()
+    notes = db.session.execute(select(Note.body, Note.created_at).order_by(Note.id)).all()
+    return [
+        (row.customer.name, row.customer.email, row.device.label, row.device.imei, row.problem, row.status, row.total,
+         row.place, row.received_at, row.due_at, row.updated_at, row.version)
+        for row in rows
+    ] + list(notes)  # fmt: skip
+
+
+def _last_state(story: list[Event]) -> str:
+    state = State.RECEIVED
+    for event in story:
+        if event.verb == "repair.moved":
+            body = json.loads(event.body)
+            assert body["from"] == state
+            assert find_transition(body["from"], body["to"])
+            state = body["to"]
+    return state
+
+
+def _definitions() -> list:
+    if db.engine.dialect.name != "postgresql":
+        return []
+    indexes = text("SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1")
+    keys = text(
+        "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint "
+        "WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2"
+    )
+    return [*db.session.execute(indexes), *db.session.execute(keys)]
