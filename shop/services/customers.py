@@ -99,7 +99,8 @@ def _email(value: str) -> str:
     try:
         if not is_plain(email):
             raise EmailNotValidError
-        normalised = validate_email(email, check_deliverability=False).normalized.lower()
+        # `.test` addresses are taken: shops try the whole way with them, and no customer types one by mistake.
+        normalised = validate_email(email, check_deliverability=False, test_environment=True).normalized.lower()
     except EmailNotValidError:
         raise ValueError(_("This is not an e-mail address. Write it like name@example.com.")) from None
     if len(normalised) > LONGEST_EMAIL:

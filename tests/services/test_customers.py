@@ -35,6 +35,11 @@ def test_clean_details_keeps_email_in_lower_case_and_locale_as_ours(app):
     assert (cleaned.email, cleaned.locale) == ("hannah@example.com", "pt_BR")
 
 
+@pytest.mark.parametrize("email", ["o'brien+shop@sub.example.co.uk", "ana@bücher.example", "race7@shop.test"])
+def test_clean_details_takes_addresses_of_every_kind(app, email):
+    assert clean_details(details(email=email)).email == email
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
