@@ -30,9 +30,7 @@ def page(status: int, *, message: str = "", headers=None):
     """The page for a status, in plain words."""
     name = status if status in _PAGES else (500 if status >= 500 else 400)
     console = request.path.startswith("/admin")
-    body = render_template(
-        f"errors/{name}.html", message=message, console=console, request_id=g.get("request_id", "")
-    )
+    body = render_template(f"errors/{name}.html", message=message, console=console, request_id=g.get("request_id", ""))
     return body, status, headers or {}
 
 
