@@ -36,7 +36,7 @@ def catalogue() -> Catalog:
 def extracted() -> set:
     with (ROOT / "babel.cfg").open() as file:
         methods, options = parse_mapping_cfg(file)
-    found = extract.extract_from_dir(ROOT / "shop", methods, options, keywords=KEYWORDS)
+    found = extract.extract_from_dir(ROOT, methods, options, keywords=KEYWORDS)
     return {message if isinstance(message, str) else message[0] for _, _, message, _, _ in found}
 
 

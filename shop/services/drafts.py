@@ -80,7 +80,7 @@ def get_draft(token: str, *, lock: bool = False) -> BookingDraft:
     query = select(BookingDraft).where(BookingDraft.token == token[:32])
     if lock:
         query = query.with_for_update().execution_options(populate_existing=True)
-    draft = db.session.scalar(query)
+    draft = db.session.scalar(query) if "\x00" not in token else None
     if draft is None or (draft.repair_id is None and draft.expires_at <= utc_now()):
         raise DraftGone()
     return draft

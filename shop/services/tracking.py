@@ -43,7 +43,7 @@ def get_tracked(token: str) -> Repair:
     query = select(Repair).where(Repair.tracking_token == token[:32]).options(
         joinedload(Repair.customer), joinedload(Repair.device), joinedload(Repair.location), selectinload(Repair.lines)
     )  # fmt: skip
-    repair = db.session.scalar(query)
+    repair = db.session.scalar(query) if "\x00" not in token else None
     if repair is None:
         raise NotFound()
     return repair

@@ -26,7 +26,17 @@ async function copyLink(event) {
   button.lastChild.data = button.dataset.done;
 }
 
+/* What was chosen before this script ran, or put back by the browser after Back, reaches the price too. */
+function tellWhatChanged() {
+  const form = document.getElementById("step-form");
+  const fields = [...(form?.elements ?? [])].filter((field) => field.matches("input:not([type=hidden]), textarea"));
+  const isChanged = (field) =>
+    field.matches("[type=checkbox], [type=radio]") ? field.checked !== field.defaultChecked : field.value !== field.defaultValue;
+  if (window.htmx && form?.hasAttribute("hx-post") && fields.some(isChanged)) window.htmx.trigger(form, "change");
+}
+
 keepWhatIsOpen();
+window.addEventListener("pageshow", tellWhatChanged);
 document.addEventListener("keydown", moveInDevices);
 document.addEventListener("click", copyLink);
 for (const button of document.querySelectorAll("[data-copy]")) {
