@@ -50,11 +50,14 @@ def start_embedded(app: Flask) -> Callable[[], None]:
 
 
 class Relay(threading.Thread):
-    """Looks for new events when woken, and every second; hands subscribers with due deliveries to `dispatch`."""
+    """Looks for new events when woken, and every second; hands subscribers with due deliveries to `dispatch`.
 
-    def __init__(self, app: Flask, dispatch: Callable[[str], None]):
+    Calls `passed` after each look that went well.
+    """
+
+    def __init__(self, app: Flask, dispatch: Callable[[str], None], *, passed: Callable[[], None] = lambda: None):
         super().__init__(name="relay", daemon=True)
-        self.app, self.dispatch = app, dispatch
+        self.app, self.dispatch, self.passed = app, dispatch, passed
         self.stopping = threading.Event()
 
     def run(self) -> None:
@@ -63,6 +66,7 @@ class Relay(threading.Thread):
                 with self.app.app_context():
                     self._seal()
                     self._dispatch()
+                self.passed()
             except Exception:
                 log.warning("relay_pass_failed", exc_info=True)
             wake.wait(LOOK_EVERY_SECONDS)

@@ -5,8 +5,10 @@ or nobody takes a job from it, the worker drains by itself.
 """
 
 import signal
+import tempfile
 import threading
 import time
+from pathlib import Path
 
 import redis
 import structlog
@@ -27,6 +29,8 @@ PAUSE_SECONDS = 1.0
 # A job that waits longer than this has no worker, or one that hangs.
 PATIENCE_SECONDS = 20
 _WORKER_TTL = 20
+# Touched at each look of the relay; the container's health check reads its age.
+ALIVE = Path(tempfile.gettempdir()) / "shop-worker"
 _stopping = threading.Event()
 
 
@@ -43,7 +47,7 @@ def run_worker(app: Flask) -> None:
     wake.use_threads()
     with app.app_context():
         local = ThreadDispatcher(app)
-        relay = Relay(app, QueueDispatcher(redis_client.client(), fallback=local))
+        relay = Relay(app, QueueDispatcher(redis_client.client(), fallback=local), passed=ALIVE.touch)
         relay.start()
         WakeListener(redis_client.blocking_client()).start()
         _work_queue(redis_client.blocking_client())

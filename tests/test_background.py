@@ -96,6 +96,25 @@ def test_relay_goes_on_after_a_failed_pass(cracked_iphone, mails, running, monke
     assert wait_for(lambda: len(mails) == 1)
 
 
+def test_relay_tells_of_each_look_that_went_well_and_of_no_other(app, monkeypatch):
+    looks, passed = [], []
+
+    def has_work() -> bool:
+        looks.append("look")
+        return 1 / 0 if len(looks) < 3 else False
+
+    monkeypatch.setattr(relay, "has_work", has_work)
+    monkeypatch.setattr(background, "LOOK_EVERY_SECONDS", 0.05)
+    thread = background.Relay(app, lambda _: None, passed=lambda: passed.append(len(looks)))
+
+    thread.start()
+    told = wait_for(lambda: len(passed) >= 2)
+    thread.stop()
+
+    assert told
+    assert passed[0] == 3
+
+
 def test_stop_leaves_no_thread_and_nothing_half_done(app, session, cracked_iphone, mails, monkeypatch):
     stop = background.start_embedded(app)
     wait_for(lambda: len(mails) == 1)

@@ -59,7 +59,7 @@ def test_killed_anywhere_nothing_is_lost(processes, clients, dice, is_full, figu
     shop, kills, recoveries = processes(), Counter(), []
 
     with clients() as journal:
-        for _ in range(40 if is_full else 4):
+        for _ in range(20 if is_full else 3):
             time.sleep(dice.uniform(0.2, 2.0))
             name = dice.choice(sorted(shop.commands))
             kills[name] += 1
@@ -94,7 +94,7 @@ def test_twin_delivering_directly_after_the_commit_loses_some(processes, clients
     shop = processes(guard="off")
 
     with clients() as journal:
-        for _ in range(10 if is_full else 2):
+        for _ in range(6 if is_full else 2):
             time.sleep(dice.uniform(1.0, 2.0))
             shop.kill("web")
             shop.start("web")

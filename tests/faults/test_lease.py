@@ -98,7 +98,7 @@ def first_delivery_done(repair) -> None:
 def test_sleeper_changes_nothing(cracked_iphone, sleeper, second_worker, is_full, figures):
     first_delivery_done(cracked_iphone)
     process = sleeper("on")
-    rounds = 30 if is_full else 2
+    rounds = 20 if is_full else 2
 
     outcomes = [overtake(process, cracked_iphone) for _ in range(rounds)]
 

@@ -85,7 +85,8 @@ def insert_at(position: int | None, *, hashed: bool = True) -> Callable:
 
     def attack() -> None:
         run(
-            "INSERT INTO events (verb, aggregate, version, actor, at, body, detail_hash, position, previous_hash, hash) "
+            "INSERT INTO events "
+            "(verb, aggregate, version, actor, at, body, detail_hash, position, previous_hash, hash) "
             "VALUES ('repair.moved', 'repair:1', 999, 'staff:1', 'now', '{}', '', :position, :previous, :own)",
             position=position, previous=GENESIS if hashed else None, own="f" * 64 if hashed else None,
         )  # fmt: skip
