@@ -73,17 +73,18 @@ def join_shop(port: int, cookies: dict[str, str]) -> WebSocket:
     client = WebSocket(port, "/socket.io/?EIO=4&transport=websocket", headers=cookies)
     _await(client, "0")
     client.send("40")
-    _await(client, "42")
+    _await(client, "40", "42")
     return client
 
 
-def _await(client: WebSocket, start: str) -> None:
-    while True:
-        messages = list(client.messages()) or list(client.receive())
-        if any(message.startswith(start) for message in messages):
-            return
-        if any(message.startswith("44") for message in messages):
-            raise SystemExit(f"The socket was refused: {messages}")
+def _await(client: WebSocket, *starts: str) -> None:
+    """Until a message of each kind has come, in whatever order."""
+    missing = set(starts)
+    while missing:
+        for message in list(client.messages()) or list(client.receive()):
+            if message.startswith("44"):
+                raise SystemExit(f"The socket was refused: {message}")
+            missing = {start for start in missing if not message.startswith(start)}
 
 
 class Crowd:
