@@ -15,6 +15,7 @@ from shop.config import load_settings
 from shop.extensions import db
 from shop.models.permissions import Role
 from tests import factories
+from tests.browsers import Browser
 from tests.translations import compile_catalogues
 
 POSTGRESQL = os.environ.get("TEST_POSTGRESQL_URL", "postgresql+psycopg://127.0.0.1:5432/postgres")
@@ -37,6 +38,7 @@ def shop_app(database, tmp_path_factory):
     )
     compile_catalogues()
     app = create_app(settings)
+    app.test_client_class = Browser
     app.config.update(TESTING=True, WTF_CSRF_ENABLED=False, PROPAGATE_EXCEPTIONS=False, SERVER_NAME=None)
     with app.app_context():
         factories.migrate_and_seed()
