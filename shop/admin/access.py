@@ -1,9 +1,9 @@
 """The console's door: who is signed in, and whether they may."""
 
 from functools import wraps
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
-from flask import Flask, request
+from flask import Flask, render_template, request
 from flask_login import UserMixin, current_user
 
 from shop.errors import page
@@ -66,13 +66,14 @@ def sign_in_first():
     """To the sign-in page and back again; a piece of a page is never replaced by it."""
     if request.method != "GET" or htmx or request.path.endswith("/live/since"):
         here = local_path(_path_of_page(), "/admin/")
-        return "", 401, {"HX-Redirect": f"/login?next={here}"}
-    return "", 303, {"Location": f"/login?next={request.full_path.rstrip('?')}"}
+        way = f"/login?next={quote(here, safe='/')}"
+        return "" if htmx else render_template("admin/sign_in/ended.html", way=way), 401, {"HX-Redirect": way}
+    return "", 303, {"Location": f"/login?next={quote(request.full_path.rstrip('?'), safe='/')}"}
 
 
 def _path_of_page() -> str:
-    """Path and query of the page that htmx asks from."""
-    return urlunsplit(("", "", *urlsplit(htmx.current_url or "")[2:4], ""))
+    """Path and query of the page that was asked from."""
+    return urlunsplit(("", "", *urlsplit(htmx.current_url or request.referrer or "")[2:4], ""))
 
 
 def load_person(token: str) -> Person | None:

@@ -5,14 +5,16 @@ from flask_admin import expose
 from flask_babel import gettext as _
 from flask_login import current_user
 
+from shop.admin import conflict
 from shop.admin.access import requires
-from shop.admin.answers import Place, dialog, done, place_of, refused
+from shop.admin.answers import dialog, done, refused
 from shop.admin.console import ConsoleView, show
 from shop.admin.queue_rows import changes, render_row, scope, tabs
 from shop.admin.ticket import ticket_facts
 from shop.extensions import db
 from shop.models.errors import Invalid, Stale
-from shop.services import queue, repairs, staff
+from shop.models.staff import initials
+from shop.services import queue, relay, repairs, staff
 from shop.services.subscriptions import TOLD_BY_MAIL
 
 MOST_ROWS_AT_ONCE = 100
@@ -24,11 +26,14 @@ class RepairsView(ConsoleView):
     @requires("repair.view")
     def index(self):
         filters, now = queue.parse_filters(request.args), scope()
-        page, counts = queue.page(filters, **now), queue.count_open(**now)
+        # First the counts: they say where the log stands, and what comes later is then told to the open page.
+        counts, page = queue.count_open(**now), queue.page(filters, **now)
+        acts = [act for act in ("move", "assign") if current_user.may(f"repair.{act}")]
         return show(
             "admin/repairs/queue.html", "queue_body",
             filters=filters, page=page, rows=[render_row(row) for row in page.rows],
             counts=counts, tabs=tabs(counts), people=staff.list_assignees(),
+            acts=acts, foot_keys=_foot_keys(acts),
         )  # fmt: skip
 
     @expose("/rows")
@@ -41,37 +46,41 @@ class RepairsView(ConsoleView):
     @expose("/<string:number>")
     @requires("repair.view")
     def ticket(self, number: str):
-        return show("admin/repairs/ticket.html", "ticket", **ticket_facts(repairs.get_repair(number)))
+        # First where the log stands: what comes later is told to the open page.
+        position, _hash = relay.head()
+        return show(
+            "admin/repairs/ticket.html", "ticket", position=position, **ticket_facts(repairs.get_repair(number))
+        )
 
     @expose("/<string:number>/move", methods=["GET", "POST"])
     @requires("repair.move")
     def move(self, number: str):
         if request.method == "GET":
-            return _move_form(repairs.get_repair(number), place=place_of(number))
-        repair, place = repairs.lock_repair(number), place_of(number)
+            return _move_form(repairs.get_repair(number))
+        repair = repairs.lock_repair(number)
         try:
             _diagnose_first(repair)
             target = request.form.get("target", "")
             repairs.move(repair, target, actor=current_user.actor, seen=request.form.get("seen"))
         except Invalid as error:
-            return refused(_move_form, number, place=place, faults=error.fields, status=422)
+            return refused(_move_form, number, faults=error.fields, status=422)
         except Stale:
-            return refused(_move_form, number, place=place, moved=True, status=409)
+            return refused(_move_form, number, moved=True, status=409)
         db.session.commit()
-        return done(number, place, _("Moved to %(status)s", status=_words(target)))
+        return done(number, _("Moved to %(status)s", status=_words(target)))
 
     @expose("/<string:number>/assign", methods=["GET", "POST"])
     @requires("repair.assign")
     def assign(self, number: str):
         if request.method == "GET":
-            return _assign_form(repairs.get_repair(number), place=place_of(number))
-        repair, place = repairs.lock_repair(number), place_of(number)
+            return _assign_form(repairs.get_repair(number))
+        repair = repairs.lock_repair(number)
         try:
             repairs.assign(repair, _chosen_person(), actor=current_user.actor)
         except Invalid as error:
-            return refused(_assign_form, number, place=place, faults=error.fields, status=422)
+            return refused(_assign_form, number, faults=error.fields, status=422)
         db.session.commit()
-        return done(number, place, _("Assigned"))
+        return done(number, _("Assigned"))
 
     @expose("/<string:number>/edit", methods=["GET", "POST"])
     @requires("repair.edit")
@@ -83,12 +92,12 @@ class RepairsView(ConsoleView):
         try:
             edit = repairs.edit(repair, typed, base=base, actor=current_user.actor)
         except Stale as error:
-            return refused(_edit_page, number, typed=typed, conflicts=error.conflicts, status=409)
+            return refused(_conflict_page, number, typed=typed, base=base, clashing=error.conflicts, status=409)
         except Invalid as error:
             return refused(_edit_page, number, typed=typed, base=base, faults=error.fields, status=422)
         db.session.commit()
         words = _("Saved, together with what a colleague changed meanwhile") if edit.merged else _("Saved")
-        return done(number, Place.ticket(), words)
+        return done(number, words)
 
     @expose("/<string:number>/notes", methods=["POST"])
     @requires("repair.note")
@@ -101,34 +110,43 @@ class RepairsView(ConsoleView):
             facts = ticket_facts(repairs.get_repair(number), note=body, note_faults=error.fields)
             return show("admin/repairs/ticket.html", "ticket", status=422, **facts)
         db.session.commit()
-        return done(number, Place.ticket(), _("Note added"))
+        return done(number, _("Note added"))
 
 
-def _move_form(repair, *, place, faults=None, moved=False):
+def _move_form(repair, *, faults=None, moved=False):
     moves = repairs.allowed_moves(repair, current_user.actor)
     return dialog(
         "admin/repairs/move.html", "move_form", title=_("Move %(number)s", number=repair.number),
-        repair=repair, place=place, moves=moves, moved=moved, faults=faults or {},
+        repair=repair, moves=moves, moved=moved, faults=faults or {},
         needs_diagnosis=not repair.diagnosis and any("diagnosis" in move.needs for move in moves),
         diagnosis=request.form.get("diagnosis", ""), target=request.form.get("target"),
         told=TOLD_BY_MAIL,
     )  # fmt: skip
 
 
-def _assign_form(repair, *, place, faults=None):
+def _assign_form(repair, *, faults=None):
     return dialog(
         "admin/repairs/assign.html", "assign_form", title=_("Assign %(number)s", number=repair.number),
-        repair=repair, place=place, faults=faults or {}, people=staff.list_assignees(), load=queue.open_by_assignee(),
+        repair=repair, faults=faults or {}, people=staff.list_assignees(), load=queue.open_by_assignee(),
     )  # fmt: skip
 
 
-def _edit_page(repair, *, typed=None, base=None, faults=None, conflicts=None):
+def _edit_page(repair, *, typed=None, base=None, faults=None):
     current = repairs.editable_values(repair)
     return show(
         "admin/repairs/edit.html", "edit_form",
         repair=repair, values={**current, **(typed or {})}, base={**current, **(base or {})},
-        faults=faults or {}, conflicts=conflicts or {},
+        faults=faults or {},
         fields=[field for field in repairs.EDITABLE if repairs.may_edit(field, current_user.actor)],
+    )  # fmt: skip
+
+
+def _conflict_page(repair, *, typed, base, clashing):
+    return show(
+        "admin/repairs/conflict.html",
+        repair=repair, conflict=conflict.describe(repair, clashing, typed=typed, base=base),
+        values=conflict.values_after(repair, typed=typed, base=base), base=repairs.editable_values(repair),
+        initials=initials,
     )  # fmt: skip
 
 
@@ -157,6 +175,18 @@ def _typed() -> dict[str, str]:
         field: picked[field] if field in picked and value == offered.get(field) else value
         for field, value in _fields("now.").items()
     }
+
+
+def _foot_keys(acts: list[str]) -> list[tuple[tuple[str, ...], str]]:
+    """The single keys that work in the queue for this person, with what they do."""
+    return [
+        (("j", "k"), _("move")),
+        (("Enter",), _("open")),
+        (("x",), _("select")),
+        *[(("s",), _("status"))] * ("move" in acts),
+        *[(("a",), _("assign"))] * ("assign" in acts),
+        (("/",), _("search")),
+    ]
 
 
 def _words(status: str) -> str:

@@ -26,6 +26,7 @@ _ICONS = {
 class Entry:
     """One line of the timeline."""
 
+    version: int
     icon: str
     verb: str
     at: datetime
@@ -70,6 +71,7 @@ def _entries(events: list[Event], notes: list[Note], people: dict[int, str]) -> 
 def _entry(event: Event, texts: dict[int, str], people: dict[int, str]) -> Entry:
     body = json.loads(event.body)
     return Entry(
+        version=event.version,
         icon=_ICONS.get(event.verb, "circle-dot"),
         verb=event.verb.removeprefix("repair."),
         at=datetime.fromisoformat(event.at),
@@ -81,7 +83,7 @@ def _entry(event: Event, texts: dict[int, str], people: dict[int, str]) -> Entry
 
 
 def _steps(repair: Repair, events: list[Event]) -> list[tuple[State, str, datetime | None]]:
-    """The main road as (state, past | now | ahead, when it was entered)."""
+    """The main road as (state, past | skipped | now | ahead, when it was entered)."""
     entered = {State.RECEIVED: repair.received_at}
     for event in reversed(events):
         if event.verb == "repair.moved":
@@ -95,7 +97,9 @@ def _steps(repair: Repair, events: list[Event]) -> list[tuple[State, str, dateti
 def _step_place(index: int, here: int, was_entered: bool) -> str:
     if index == here:
         return "now"
-    return "past" if index < here and was_entered else "ahead"
+    if index > here or here == len(MAIN_ROAD):
+        return "past" if was_entered and here == len(MAIN_ROAD) else "ahead"
+    return "past" if was_entered else "skipped"
 
 
 def _staff_id(actor: str) -> int | None:

@@ -3,6 +3,7 @@ import re
 
 import pytest
 
+from shop.admin import conflict
 from shop.models.event import Event
 from shop.models.repair import Note, Repair
 from shop.models.workflow import State
@@ -22,6 +23,16 @@ def numbers_in(answer):
 
 def events(session):
     return session.query(Event).count()
+
+
+def form_of(html):
+    """What a browser would send from the page's edit form, with nothing changed."""
+    form = html[html.index('id="edit-form"') :]
+    values = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form))
+    values |= dict(re.findall(r'name="(pick\.\w+)" value="([^"]*)"[^>]* checked', form))
+    values |= dict(re.findall(r'<input class="input"[^>]* name="([^"]+)" value="([^"]*)"', form))
+    values |= dict(re.findall(r'<textarea[^>]* name="([^"]+)"[^>]*>\n([^<]*)</textarea>', form))
+    return values
 
 
 @pytest.fixture
@@ -104,28 +115,22 @@ def test_unknown_ticket_is_not_found(bench, app, path):
     assert bench.get(f"/admin/repairs/RT-1{path}").status_code == 404
 
 
-def test_move_from_the_ticket_answers_with_the_ticket(bench, session, cracked_iphone):
-    path = f"/admin/repairs/{cracked_iphone.number}"
-
-    answer = bench.post(f"{path}/move", data={"target": "diagnosing", "seen": "received"}, headers=from_page(path))
-
-    session.expire_all()
-    assert answer.status_code == 200
-    assert 'id="ticket"' in answer.text
-    assert json.loads(answer.headers["HX-Trigger"])["toast"]["message"].endswith("Moved to Diagnosing")
-    assert session.get(Repair, cracked_iphone.id).status == "diagnosing"
-
-
-def test_move_from_the_queue_answers_with_the_row(bench, cracked_iphone):
-    data = {"target": "diagnosing", "seen": "received"}
+@pytest.mark.parametrize("place", ["", "?view=mine", "{number}"])
+def test_move_in_an_open_page_answers_with_the_news_only(bench, session, cracked_iphone, place):
+    path = "/admin/repairs/" + place.format(number=cracked_iphone.number)
 
     answer = bench.post(
-        f"/admin/repairs/{cracked_iphone.number}/move", data=data, headers=from_page("/admin/repairs/?view=mine")
+        f"/admin/repairs/{cracked_iphone.number}/move",
+        data={"target": "diagnosing", "seen": "received"},
+        headers=from_page(path),
     )
 
-    assert answer.headers["HX-Retarget"] == f"#repair-row-{cracked_iphone.number}"
-    assert answer.text.startswith("<tr")
-    assert 'data-status="diagnosing"' in answer.text
+    session.expire_all()
+    news = json.loads(answer.headers["HX-Trigger"])
+    assert (answer.status_code, answer.text) == (204, "")
+    assert news["acted"] == {"number": cracked_iphone.number}
+    assert news["toast"]["message"].endswith("Moved to Diagnosing")
+    assert session.get(Repair, cracked_iphone.id).status == "diagnosing"
 
 
 def test_move_without_a_script_redirects_to_the_ticket(bench, cracked_iphone):
@@ -222,6 +227,40 @@ def test_edit_shows_both_sides_and_saves_the_one_that_is_picked(bench, session, 
     assert "Shelf B4" in clash.text
     assert "Bench 2" in clash.text
     assert session.get(Repair, cracked_iphone.id).place == "Shelf B4"
+
+
+def test_conflict_keeps_what_a_colleague_changed_elsewhere(bench, session, cracked_iphone, owner):
+    theirs = {"place": "Shelf B4", "serial": "WHLE75"}
+    repairs.edit(
+        repairs.lock_repair(cracked_iphone.number), theirs, base={"place": "", "serial": ""}, actor=owner.actor
+    )
+    session.commit()
+    typed = {
+        "now.place": "Bench 2", "base.place": "",
+        "now.serial": "", "base.serial": "",
+        "now.diagnosis": "Screen\r\nbroken", "base.diagnosis": "",
+    }  # fmt: skip
+
+    page = bench.post(f"/admin/repairs/{cracked_iphone.number}/edit", data=typed)
+    again = form_of(page.text)
+    bench.post(f"/admin/repairs/{cracked_iphone.number}/edit", data=again)
+
+    session.expire_all()
+    stored = session.get(Repair, cracked_iphone.id)
+    assert "Ellie saved this ticket" in page.text
+    assert (stored.place, stored.device.serial, stored.diagnosis) == ("Bench 2", "WHLE75", "Screen\nbroken")
+
+
+@pytest.mark.parametrize(
+    ("yours", "theirs", "marked"),
+    [
+        ("frame straight", "frame bent", ("frame <mark>straight</mark>", "frame <mark>bent</mark>")),
+        ("", "frame", ("", "<mark>frame</mark>")),
+        ("<b> 1", "<b> 2", ("&lt;b&gt; <mark>1</mark>", "&lt;b&gt; <mark>2</mark>")),
+    ],
+)
+def test_conflict_marks_what_only_one_side_says(yours, theirs, marked):
+    assert conflict.marked(yours, theirs) == marked
 
 
 def test_edit_that_cannot_be_kept_loses_nothing(bench, session, cracked_iphone):

@@ -33,6 +33,16 @@ document.addEventListener("click", (event) => {
   openForm(link.getAttribute("href"));
 });
 
+/* Not saved: the words stand in the form, and what was typed stays. */
+function showUnsent(event, isUnsent) {
+  const words = event.detail.elt.querySelector?.("[data-unsent]");
+  if (words) words.hidden = !isUnsent;
+}
+
+document.addEventListener("htmx:beforeRequest", (event) => showUnsent(event, false));
+document.addEventListener("htmx:sendError", (event) => showUnsent(event, true));
+document.addEventListener("htmx:responseError", (event) => showUnsent(event, true));
+
 /* An act that went through closes its dialog. */
 document.addEventListener("acted", () => {
   for (const dialog of document.querySelectorAll("#dialogs dialog[open]")) dialog.close();

@@ -1,116 +1,54 @@
-/* The queue: live rows in place, a cursor, single keys, one selection. */
-import { whenLive } from "./live.js";
+/* The queue: a cursor, single keys, one selection. The rows themselves are kept by rows.js. */
+import "./live.js";
 import { focusScan, onKeys, openForm } from "./keys.js";
+import { ask, body, rowOf, rows } from "./rows.js";
 
-const FRESH_MS = 30_000;
-const TOGETHER_MS = 60;
-const waiting = new Set();
-let timer = null;
 let cursor = null;
 
-const rows = () => [...document.querySelectorAll("#queue-rows > .queue-row")];
-const body = () => document.getElementById("queue-body");
-const rowOf = (number) => document.getElementById(`repair-row-${number}`);
+const isChecked = (row) => row.querySelector(".check").checked;
+const linkOf = (row) => row.querySelector("a");
 
-/* Rows are asked for together: ten changes in a moment are one request. */
-function ask(numbers) {
-  for (const number of numbers) waiting.add(number);
-  timer ??= setTimeout(fetchRows, TOGETHER_MS);
-}
-
-async function fetchRows() {
-  timer = null;
-  const numbers = [...waiting];
-  waiting.clear();
-  const url = new URL(body().dataset.rowsUrl, location.href);
-  url.searchParams.set("numbers", numbers.join(","));
-  const answer = await fetch(url, { headers: { "HX-Request": "true" } });
-  if (answer.status === 401) return location.reload();
-  if (!answer.ok) return undefined;
-  const piece = document.createElement("template");
-  piece.innerHTML = await answer.text();
-  for (const row of piece.content.querySelectorAll(".queue-row")) place(row);
-  const tabs = piece.content.querySelector("#queue-tabs");
-  if (tabs) window.Idiomorph.morph(document.getElementById("queue-tabs"), tabs);
-  return undefined;
-}
-
-/* In place if it is on the page; a new one at its place in the order; never under a moving cursor. */
-function place(fresh) {
-  const old = rowOf(fresh.dataset.repair);
-  if (old && old.dataset.version === fresh.dataset.version && !("gone" in fresh.dataset)) return;
-  if (old) morph(old, fresh);
-  else if (!("gone" in fresh.dataset)) insert(fresh);
-}
-
-function morph(old, fresh) {
-  const keep = { cursor: "cursor" in old.dataset, here: old.dataset.here, checked: old.querySelector(".check").checked };
-  window.Idiomorph.morph(old, fresh);
-  const row = rowOf(fresh.dataset.repair);
-  if (keep.cursor) setCursor(row, { focus: false });
-  if (keep.here) row.dataset.here = keep.here;
-  row.querySelector(".check").checked = keep.checked;
-  markFresh(row);
-}
-
-function insert(fresh) {
-  const table = document.getElementById("queue-rows");
-  if (!table) return location.reload();
-  const rank = body().dataset.byDue === "1" ? (row) => Number(row.dataset.due) : (row) => -Number(row.dataset.key);
-  const next = rows().find((row) => rank(row) > rank(fresh));
-  if (!next && "more" in body().dataset) return undefined;
-  if (next === rows()[0] && "later" in body().dataset) return undefined;
-  table.insertBefore(fresh, next ?? null);
-  window.htmx.process(fresh);
-  return markFresh(rowOf(fresh.dataset.repair));
-}
-
-function markFresh(row) {
-  row.dataset.fresh = "";
-  setTimeout(() => delete row.dataset.fresh, FRESH_MS);
-}
-
-function setCursor(row, { focus = true } = {}) {
-  if (!row) return;
-  for (const other of document.querySelectorAll(".queue-row[data-cursor]")) delete other.dataset.cursor;
+function setCursor(row) {
+  for (const other of rows()) if (other !== row) delete other.dataset.cursor;
   row.dataset.cursor = "";
   cursor = row.dataset.repair;
-  if (!focus) return;
-  row.querySelector(".queue-link").focus({ preventScroll: true });
+}
+
+function focusRow(row) {
+  linkOf(row).focus({ preventScroll: true });
   row.scrollIntoView({ block: "nearest" });
 }
 
 function current() {
-  const checked = rows().filter((row) => row.querySelector(".check").checked);
+  const checked = rows().filter(isChecked);
   return checked.length === 1 ? checked[0] : cursor && rowOf(cursor);
 }
 
 function step(distance) {
   const all = rows();
-  const here = all.findIndex((row) => row.dataset.repair === cursor);
-  setCursor(all[Math.max(0, Math.min(all.length - 1, here + distance))]);
+  if (!all.length) return false;
+  const at = all.findIndex((row) => row.dataset.repair === cursor);
+  return focusRow(all[Math.max(0, Math.min(all.length - 1, at + distance))]);
 }
 
-function act(name) {
-  const row = current();
-  if (!row) return false;
-  openForm(`/admin/repairs/${row.dataset.repair}/${name}`);
-  return true;
+/* The row has the focus first, so that the dialog gives it back there. */
+function act(name, row = current()) {
+  if (!row || !body().dataset.acts.split(" ").includes(name)) return false;
+  focusRow(row);
+  return openForm(`${location.pathname}${row.dataset.repair}/${name}`);
 }
 
-function openTicket(event) {
+function open(event) {
   const row = current();
-  if (!row || event?.target?.closest?.("a, button, summary")) return false;
-  location.assign(row.querySelector(".queue-link").href);
-  return true;
+  if (!row || event.target?.closest?.("a, button, summary")) return false;
+  return location.assign(linkOf(row).href);
 }
 
 function toggle() {
-  const box = cursor && rowOf(cursor)?.querySelector(".check");
-  if (!box) return false;
-  box.checked = !box.checked;
-  showSelection();
-  return true;
+  const row = cursor && rowOf(cursor);
+  if (!row) return false;
+  row.querySelector(".check").checked = !isChecked(row);
+  return showSelection();
 }
 
 function clear() {
@@ -119,13 +57,12 @@ function clear() {
 }
 
 function showSelection() {
-  const checked = rows().filter((row) => row.querySelector(".check").checked);
+  const numbers = rows().filter(isChecked).map((row) => row.dataset.repair);
   const bar = document.getElementById("selection-bar");
-  bar.hidden = checked.length === 0;
-  bar.querySelector("[data-selected]").textContent = checked.map((row) => row.dataset.repair).slice(0, 3).join(", ");
-  for (const button of bar.querySelectorAll('[data-do="s"], [data-do="a"], [data-do="Enter"]')) {
-    button.disabled = checked.length !== 1;
-  }
+  bar.hidden = numbers.length === 0;
+  const words = numbers.length > 1 ? bar.dataset.many.replace("{n}", numbers.length) : numbers[0];
+  bar.querySelector("[data-selected]").textContent = words ?? "";
+  for (const button of bar.querySelectorAll("[data-one]")) button.disabled = numbers.length !== 1;
 }
 
 const keys = {
@@ -134,29 +71,29 @@ const keys = {
   x: toggle,
   s: () => act("move"),
   a: () => act("assign"),
-  Enter: openTicket,
+  Enter: open,
   Escape: clear,
   "/": focusScan,
 };
 
-document.addEventListener("shop:changes", (event) => ask(event.detail.changes.map((change) => change.number)));
-document.addEventListener("shop:reload", () => location.reload());
-document.addEventListener("shop:presence", (event) => {
-  const row = rowOf(event.detail.number);
-  if (!row) return;
-  if (event.detail.people.length) row.dataset.here = event.detail.people.map((person) => person.name).join(", ");
-  else delete row.dataset.here;
-});
+/* A press on the pill or the person is the same as the key. */
+function actByPress(event) {
+  const row = event.target.closest("#queue-rows > [data-repair]");
+  if (row && event.target.matches(".pill")) act("move", row);
+  if (row && event.target.matches(".avatar")) act("assign", row);
+}
+
+document.addEventListener("acted", (event) => ask([event.detail.number]));
 document.addEventListener("change", (event) => {
-  if (event.target.matches(".queue-row .check")) showSelection();
+  if (event.target.matches("#queue-rows .check")) showSelection();
 });
 document.addEventListener("focusin", (event) => {
-  const row = event.target.closest?.(".queue-row");
-  if (row) setCursor(row, { focus: false });
+  const row = event.target.closest?.("#queue-rows > [data-repair]");
+  if (row) setCursor(row);
 });
+document.addEventListener("click", actByPress);
 document.getElementById("selection-bar").addEventListener("click", (event) => {
   const name = event.target.closest("[data-do]")?.dataset.do;
-  if (name) keys[name]({});
+  if (name) keys[name](event);
 });
 onKeys(keys);
-whenLive(() => {});

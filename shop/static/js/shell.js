@@ -36,13 +36,16 @@ function handleDialogs(event) {
   else if (event.target.closest("[data-close-dialog]")) event.target.closest("dialog")?.close();
 }
 
+/* Where the focus goes back to; a dialog that comes again with its faults keeps the first one's. */
+let origin = null;
+
 /* A dialog that arrives by htmx opens at once and leaves the page when closed. */
 function openArrivedDialog(event) {
   const dialog = event.target.matches?.("dialog[data-open]")
     ? event.target
     : event.target.querySelector?.("dialog[data-open]");
   if (!dialog || dialog.open) return;
-  const origin = document.activeElement;
+  if (document.activeElement !== document.body) origin = document.activeElement;
   dialog.addEventListener("close", () => {
     dialog.remove();
     if (origin?.isConnected) origin.focus();
@@ -81,6 +84,11 @@ function refuseSecondSubmit(event) {
   event.stopImmediatePropagation();
 }
 
+/* The second half of a double click would press what the first has put in the button's place. */
+function refuseSecondClick(event) {
+  if (event.detail > 1 && event.target.closest("form button:not([type=button])")) event.preventDefault();
+}
+
 function showPlainSubmit(event) {
   if (!event.defaultPrevented) setWorking(event.submitter);
 }
@@ -98,6 +106,7 @@ document.addEventListener("htmx:load", (event) => {
 document.addEventListener("htmx:beforeRequest", (event) => {
   setWorking(event.detail.requestConfig.triggeringEvent?.submitter);
 });
+document.addEventListener("click", refuseSecondClick, { capture: true });
 document.addEventListener("submit", refuseSecondSubmit, { capture: true });
 document.addEventListener("submit", showPlainSubmit);
 document.addEventListener("click", (event) => {

@@ -1,65 +1,111 @@
-/* The ticket: refreshed in place by what others do, without touching what is being typed; and who else is here. */
+/* The ticket: brought up to date in place, without touching what is being typed; and who else is here. */
 import { send, whenLive } from "./live.js";
 import { focusScan, onKeys, openForm } from "./keys.js";
+import { startDrafts } from "./drafts.js";
 
 const page = () => document.getElementById("ticket");
 const number = page().dataset.ticket ?? page().dataset.editing;
 const isEditing = "editing" in page().dataset;
+const SETTLE_MS = 150;
+let told = null;
 
-/* Parts that someone types in stay as they are. */
-const keepTyping = {
+/* What someone types in stays as it is, and what they opened stays open. */
+const keep = {
   callbacks: {
     beforeNodeMorphed: (old) => !(old.matches?.("[data-keep]") && old.querySelector("textarea")?.value),
+    beforeAttributeUpdated: (name, node) => !(name === "open" && node.matches("details")),
   },
 };
 
 async function refresh() {
   if (isEditing) return;
-  const answer = await fetch(`/admin/repairs/${number}`, { headers: { "HX-Request": "true" } });
-  if (answer.status === 401) location.reload();
-  if (!answer.ok) return;
+  const answer = await fetch(`/admin/repairs/${number}`, { headers: { "HX-Request": "true" } }).catch(() => null);
+  if (answer?.status === 401) location.reload();
+  if (!answer?.ok) return;
   const piece = document.createElement("template");
   piece.innerHTML = (await answer.text()).trim();
   const fresh = piece.content.querySelector("#ticket");
   if (!fresh || fresh.dataset.version === page().dataset.version) return;
-  window.Idiomorph.morph(page(), fresh, keepTyping);
+  const people = document.querySelector("[data-here-people]").innerHTML;
+  window.Idiomorph.morph(page(), fresh, keep);
+  document.querySelector("[data-here-people]").innerHTML = people;
   window.htmx.process(page());
 }
 
 function showPeople(people) {
   const place = document.querySelector("[data-here-people]");
-  if (!place) return;
-  place.textContent = people.map((person) => (person.field ? `${person.name}: ${person.field}` : person.name)).join(", ");
-  place.classList.toggle("here", people.length > 0);
+  const { here, typing, fields } = place.dataset;
+  const known = JSON.parse(fields);
+  const words = people.map(({ name, field }) =>
+    (known[field] ? typing : here).replace("{name}", name.split(" ")[0]).replace("{field}", known[field]),
+  );
+  place.textContent = words.join(", ");
+  place.classList.toggle("here", words.length > 0);
 }
 
-const field = () => document.activeElement?.dataset?.typing ?? "";
-const watch = () => send("watch", { number });
-const tell = () => send("typing", { number, field: field() });
+/* Moving from field to field is one message, not two. */
+function tellField() {
+  setTimeout(() => {
+    const field = document.activeElement?.dataset?.typing ?? "";
+    if (field === told) return;
+    told = field;
+    send("typing", { number, field });
+  }, SETTLE_MS);
+}
+
+function watch() {
+  told = null;
+  send("watch", { number });
+  tellField();
+}
+
+/* A form whose text was stored is empty again. */
+function emptySent(event) {
+  const form = event.target.closest?.("[data-resets]");
+  for (const area of form?.querySelectorAll("textarea") ?? []) {
+    area.value = "";
+    area.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+}
 
 document.addEventListener("shop:changes", (event) => {
   if (event.detail.changes.some((change) => change.number === number)) refresh();
 });
 document.addEventListener("shop:reload", refresh);
+document.addEventListener("acted", (event) => {
+  emptySent(event);
+  refresh();
+});
 document.addEventListener("shop:presence", (event) => {
   if (event.detail.number === number) showPeople(event.detail.people);
 });
-document.addEventListener("focusin", tell);
-document.addEventListener("focusout", tell);
+document.addEventListener("focusin", tellField);
+document.addEventListener("focusout", tellField);
 window.addEventListener("pagehide", () => send("unwatch", { number }));
 
 /* Picking a side of a conflict writes it into the field, where it can still be edited. */
 document.addEventListener("change", (event) => {
   const target = event.target.dataset?.fill && document.getElementById(event.target.dataset.fill);
-  if (target) target.value = event.target.value;
+  if (!target) return;
+  target.value = event.target.value;
+  target.dispatchEvent(new Event("input", { bubbles: true }));
 });
 
-onKeys({
-  s: () => !isEditing && document.querySelector('[data-act="s"]') && openForm(`/admin/repairs/${number}/move`),
-  a: () => !isEditing && document.querySelector('[data-act="a"]') && openForm(`/admin/repairs/${number}/assign`),
-  e: () => !isEditing && location.assign(`/admin/repairs/${number}/edit`),
-  n: () => document.getElementById("note-body")?.focus(),
-  "/": focusScan,
-});
+function openAct(key, name) {
+  if (isEditing || !document.querySelector(`[data-act="${key}"]`)) return false;
+  return openForm(`/admin/repairs/${number}/${name}`);
+}
 
+function edit() {
+  const link = document.querySelector('.ticket-acts [aria-keyshortcuts="e"]');
+  return link ? link.click() : false;
+}
+
+function writeNote() {
+  const area = document.getElementById("note-body");
+  return area ? area.focus() : false;
+}
+
+onKeys({ s: () => openAct("s", "move"), a: () => openAct("a", "assign"), e: edit, n: writeNote, "/": focusScan });
+startDrafts(number);
 whenLive(watch);

@@ -1,4 +1,4 @@
-/* <time data-ago datetime="…"> keeps saying how long ago that was. */
+/* <time data-ago datetime="…">, and every time in a row of the queue, keeps saying how long ago that was. */
 const REFRESH_MS = 30_000;
 const MINUTE = 60_000;
 const UNITS = { minute: "min", hour: "h", day: "d" };
@@ -14,7 +14,7 @@ export function spanWords(milliseconds) {
 
 function refresh() {
   const now = Date.now();
-  for (const time of document.querySelectorAll("time[data-ago]")) {
+  for (const time of document.querySelectorAll("time[data-ago], [data-repair] time")) {
     const words = spanWords(now - Date.parse(time.dateTime));
     if (time.textContent !== words) time.textContent = words;
   }

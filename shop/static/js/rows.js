@@ -1,0 +1,161 @@
+/* The rows of the queue, kept as they are in the shop: in place, without jump, under nobody's cursor. */
+
+const FRESH_MS = 30_000;
+const TOGETHER_MS = 60;
+const RETRY_MS = 2_000;
+const LOOK_MS = 30_000;
+const MOST_AT_ONCE = 100;
+const waiting = new Set();
+const here = new Map();
+let timer = null;
+let lookedAt = new Date();
+
+export const body = () => document.getElementById("queue-body");
+export const rows = () => [...document.querySelectorAll("#queue-rows > [data-repair]")];
+export const rowOf = (number) => document.querySelector(`#queue-rows > [data-repair="${CSS.escape(number)}"]`);
+
+/** Rows are asked for together: ten changes in a moment are one request. */
+export function ask(numbers, { after = TOGETHER_MS } = {}) {
+  for (const number of numbers) waiting.add(number);
+  if (waiting.size) timer ??= setTimeout(fetchRows, after);
+}
+
+async function fetchRows() {
+  const numbers = [...waiting].slice(0, MOST_AT_ONCE);
+  for (const number of numbers) waiting.delete(number);
+  const answer = await fetchPiece(body().dataset.rowsUrl, numbers).catch(() => null);
+  timer = null;
+  if (answer?.status === 401) return location.reload();
+  if (!answer?.ok) return ask(numbers, { after: RETRY_MS });
+  const piece = document.createElement("template");
+  piece.innerHTML = await answer.text();
+  for (const row of piece.content.querySelectorAll("[data-repair]")) place(row);
+  for (const part of piece.content.querySelectorAll("[id]")) replacePart(part);
+  showCount();
+  return ask([]);
+}
+
+function fetchPiece(path, numbers) {
+  const url = new URL(path, location.href);
+  url.searchParams.set("numbers", numbers.join(","));
+  return fetch(url, { headers: { "HX-Request": "true" } });
+}
+
+/* The tabs come along with their counts. */
+function replacePart(part) {
+  const old = document.getElementById(part.id);
+  if (old) window.Idiomorph.morph(old, part);
+}
+
+function place(fresh) {
+  const old = rowOf(fresh.dataset.repair);
+  if (old) morph(old, fresh);
+  else if (!("gone" in fresh.dataset)) insert(fresh);
+}
+
+/* A row that comes again is brought up to the minute; one that changed is marked. */
+function morph(old, fresh) {
+  const changed = old.dataset.version !== fresh.dataset.version;
+  const kept = { cursor: old.dataset.cursor, fresh: old.dataset.fresh };
+  const checked = old.querySelector(".check")?.checked ?? false;
+  dress(fresh);
+  const row = window.Idiomorph.morph(old, fresh)[0];
+  row.querySelector(".check").checked = checked;
+  for (const [name, value] of Object.entries(kept)) if (value !== undefined) row.dataset[name] = value;
+  if (changed) markFresh(row);
+}
+
+/* At its place in the order, unless that place is on another page. */
+function insert(fresh) {
+  const table = document.getElementById("queue-rows");
+  if (!table) return refreshBody();
+  const rank = body().dataset.byDue === "1" ? (row) => Number(row.dataset.due) : (row) => -keyOf(row);
+  const all = rows();
+  const next = all.find((row) => rank(row) > rank(fresh));
+  if (!next && "more" in body().dataset) return undefined;
+  if (next === all[0] && "later" in body().dataset) return undefined;
+  dress(fresh);
+  holdScroll(() => table.insertBefore(fresh, next ?? null));
+  return markFresh(fresh);
+}
+
+const keyOf = (row) => Number(row.dataset.repair.split("-")[1]);
+
+/* What is under the eye stays there, also where the browser does not anchor by itself. */
+function holdScroll(change) {
+  const pane = document.querySelector("[data-scroll]");
+  const mark = rows().find((row) => row.getBoundingClientRect().bottom > pane.getBoundingClientRect().top + 40);
+  const before = mark?.getBoundingClientRect().top;
+  change();
+  if (mark && pane.scrollTop > 0) pane.scrollTop += mark.getBoundingClientRect().top - before;
+}
+
+function markFresh(row) {
+  row.dataset.fresh = "";
+  setTimeout(() => delete row.dataset.fresh, FRESH_MS);
+}
+
+/** What only a script can serve: the checkbox, and who else is here. */
+export function dress(row) {
+  const number = row.dataset.repair;
+  if (!row.querySelector(".check")) row.firstElementChild.append(checkbox(number));
+  showHere(row, here.get(number) ?? []);
+}
+
+function checkbox(number) {
+  const hit = document.createElement("label");
+  hit.className = "queue-hit";
+  const box = document.createElement("input");
+  Object.assign(box, { type: "checkbox", className: "check", ariaLabel: `${body().dataset.select} ${number}` });
+  hit.append(box);
+  return hit;
+}
+
+function showHere(row, people) {
+  row.querySelector("small.here")?.remove();
+  if (!people.length) return delete row.dataset.here;
+  const words = document.createElement("small");
+  words.className = "here";
+  words.textContent = hereWords(people);
+  row.dataset.here = "";
+  return row.children[1].append(words);
+}
+
+function hereWords(people) {
+  const { oneHere, moreHere } = body().dataset;
+  const name = people[0].name.split(" ")[0];
+  return (people.length > 1 ? moreHere : oneHere).replace("{name}", name).replace("{n}", people.length - 1);
+}
+
+function showCount() {
+  const place = document.querySelector("[data-shown]");
+  if (place) place.textContent = rows().filter((row) => !("gone" in row.dataset)).length;
+}
+
+/** The whole list again, as after a long absence: no reload, so that an open dialog keeps its text. */
+export function refreshBody() {
+  window.htmx.ajax("GET", location.href, { target: "#queue-body", swap: "morph:outerHTML" });
+}
+
+/* Time passes without an event: what became overdue, and at midnight what is due today. */
+function lookAtTheClock() {
+  const now = new Date();
+  const newDay = now.getDate() !== lookedAt.getDate();
+  const due = rows().filter((row) => newDay || (row.dataset.due * 1000 > lookedAt && row.dataset.due * 1000 <= now));
+  lookedAt = now;
+  ask(due.map((row) => row.dataset.repair));
+}
+
+document.addEventListener("shop:changes", (event) => ask(event.detail.changes.map((change) => change.number)));
+document.addEventListener("shop:reload", refreshBody);
+document.addEventListener("shop:presence", ({ detail: { number, people } }) => {
+  here.set(number, people);
+  const row = rowOf(number);
+  if (row) showHere(row, people);
+});
+document.addEventListener("htmx:afterSwap", () => {
+  rows().forEach(dress);
+  showCount();
+});
+rows().forEach(dress);
+setInterval(lookAtTheClock, LOOK_MS);
