@@ -126,7 +126,8 @@ def _targets(large: Database, small: Database, stack: ExitStack) -> list[Target]
 
 
 def _start(database: Database, url: str | None = None) -> dict[str, Server]:
-    found = {"shop": servers.shop(database, url=url), "limit": servers.limit(database, url=url)}
+    ours = servers.shop_without_jobs(database, url=url) if url else servers.shop(database)
+    found = {"shop": ours, "limit": servers.limit(database, url=url)}
     for peer in PEERS:
         found[f"flask-admin {peer}"] = servers.flask_admin(database, peer, url=url)
         found[f"django {peer}"] = servers.django(database, peer, url=url)

@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.environment import BUILD, FIRST_PORT, HERE, PROJECT, Database, peers_python, shop_environment
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-_START_SECONDS = 40
+_START_SECONDS = 120
 THREADS = 8
 
 
@@ -87,6 +87,12 @@ def shop(database: Database, *, threads: int = THREADS, url: str | None = None, 
     return Server(f"shop-{database.repairs}", [sys.executable, "-m", "gunicorn", module], environment=environment)
 
 
+def shop_without_jobs(database: Database, *, url: str | None = None) -> Server:
+    """Only the requests: for counting their statements while no relay speaks in between."""
+    environment = shop_environment(database, url=url)
+    return _gunicorn("shop-requests", sys.executable, "wsgi:app", database, url=url, environment=environment)
+
+
 def limit(database: Database, *, url: str | None = None) -> Server:
     return _gunicorn("limit", sys.executable, "limit:application", database, url=url)
 
@@ -120,11 +126,22 @@ def backends(database: Database) -> list[int]:
         return [row[0] for row in connection.execute(query)]
 
 
-def _gunicorn(name: str, python: str, module: str, database: Database, *, url: str | None, peer: str = "") -> Server:
+def _gunicorn(
+    name: str,
+    python: str,
+    module: str,
+    database: Database,
+    *,
+    url: str | None,
+    peer: str = "",
+    environment: dict[str, str] | None = None,
+) -> Server:
     command = [
         python, "-m", "gunicorn", "--config", HERE / "apps" / "gunicorn.conf.py", "--workers", "1",
         "--worker-class", "gthread", "--threads", THREADS, "--bind", "127.0.0.1:{port}", module,
     ]  # fmt: skip
+    if environment:
+        return Server(name, command, environment=environment)
     environment = {**os.environ, "DATABASE_URL": url or database.url(), "PEER": peer}
     return Server(name, command, environment=environment, folder=HERE / "apps")
 

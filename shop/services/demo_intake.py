@@ -1,7 +1,9 @@
 """What comes over the counter: a customer, a device, a complaint, the repair it asks for and its price."""
 
 import random
+from bisect import bisect_right
 from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate
@@ -15,9 +17,20 @@ from shop.services.demo_people import people
 from shop.services.demo_rows import CustomerRow, DeviceRow
 from shop.services.demo_texts import Complaint, Texts
 
-_CATEGORIES = {"smartphone": 56, "laptop": 20, "tablet": 10, "console": 8, "desktop": 4, "wearable": 2}
-_URGENCIES = {"standard": 78, "express": 16, "same_day": 6}
-_SERVICES = {"in_store": 84, "pickup": 10, "postal": 6}
+
+class Lot:
+    """Things drawn by weight; with `random.choices` a million repairs take a minute longer."""
+
+    def __init__(self, things: Sequence, weights: Iterable[float]):
+        self._things, self._sums = things, list(accumulate(weights))
+
+    def draw(self, rng: random.Random):
+        return self._things[bisect_right(self._sums, rng.random() * self._sums[-1])]
+
+
+_CATEGORIES = Lot(("smartphone", "laptop", "tablet", "console", "desktop", "wearable"), (56, 20, 10, 8, 4, 2))
+_URGENCIES = Lot(("standard", "express", "same_day"), (78, 16, 6))
+_SERVICES = Lot(("in_store", "pickup", "postal"), (84, 10, 6))
 _COMES_BACK = 0.35
 _SAME_DEVICE = 0.4
 _REMEMBERED = 4_000
@@ -49,15 +62,16 @@ class Counter:
         self._new_devices: list[DeviceRow] = []
         self._models, self._invent = models, people(rng)
         self._known: deque[tuple[CustomerRow, DeviceRow, DeviceModel]] = deque(maxlen=_REMEMBERED)
-        self._on_offer: dict[tuple[str, int], tuple[list[DeviceModel], list[int]]] = {}
-        self._rules, self._prices = pricing.published_rules(), {}
+        self._on_offer: dict[tuple[str, int], Lot] = {}
+        self._rules = pricing.published_rules()
+        self._prices: dict[tuple[str, int, str, str], Price] = {}
 
     def serve(self, moment: datetime, *, customer_id: int, device_id: int) -> Intake:
         """`customer_id` and `device_id` are taken if somebody new comes, or something new is brought."""
         customer, device, model = self._who(moment, customer_id, device_id)
         complaint = self.texts.complaint(model.category, self.rng)
         kind = self.texts.repair_for(complaint, model, self.rng)
-        urgency, service_type = _weighted(_URGENCIES, self.rng), _weighted(_SERVICES, self.rng)
+        urgency, service_type = _URGENCIES.draw(self.rng), _SERVICES.draw(self.rng)
         price = self._price(model, kind, urgency, service_type)
         return Intake(customer, device, model, complaint, kind, price, urgency, service_type)
 
@@ -85,13 +99,11 @@ class Counter:
 
     def _choose_model(self, year: int) -> DeviceModel:
         """What was on sale by that year, the popular models far more often."""
-        category = _weighted(_CATEGORIES, self.rng)
+        category = _CATEGORIES.draw(self.rng)
         if (category, year) not in self._on_offer:
             models = [m for m in self._models if m.category == category and (m.release_year or 0) <= year]
-            weights = list(accumulate(m.popularity**3 + 1 for m in models))
-            self._on_offer[category, year] = models, weights
-        models, weights = self._on_offer[category, year]
-        return self.rng.choices(models, cum_weights=weights)[0]
+            self._on_offer[category, year] = Lot(models, (m.popularity**3 + 1 for m in models))
+        return self._on_offer[category, year].draw(self.rng)
 
     def _marks(self, model: DeviceModel) -> tuple[str, str]:
         """(serial, imei): a telephone has the one, anything else the other, and some were not written down."""
@@ -117,10 +129,6 @@ class Counter:
             )
             self._prices[key] = price(self._rules, facts)
         return self._prices[key]
-
-
-def _weighted(weights: dict[str, int], rng: random.Random) -> str:
-    return rng.choices(list(weights), weights=weights.values())[0]
 
 
 def _imei(rng: random.Random) -> str:

@@ -1,15 +1,16 @@
 """Rows by the hundred thousand: streamed COPY on PostgreSQL, executemany on SQLite, in the caller's transaction."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
+import psycopg
 from sqlalchemy import Table, func, insert, select, text
 
 from shop.extensions import db
 
 # An index is cheaper to build once than to feed a row at a time, from about this many rows on.
 REBUILD_FROM = 20_000
-_MEMORY = "256MB"
+_MEMORY = "512MB"
 
 
 class Definition(NamedTuple):
@@ -26,7 +27,8 @@ def write_rows(table: Table, rows: Sequence[NamedTuple]) -> None:
     connection, columns = db.session.connection(), rows[0]._fields
     if connection.dialect.name == "postgresql":
         statement = f"COPY {table.name} ({', '.join(columns)}) FROM STDIN"
-        with connection.connection.cursor() as cursor, cursor.copy(statement) as copy:
+        driver = cast(psycopg.Connection, connection.connection.driver_connection)
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
             for row in rows:
                 copy.write_row(row)
     else:
