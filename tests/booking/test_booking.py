@@ -2,6 +2,7 @@
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import select, update
@@ -50,6 +51,20 @@ def test_confirming_twice_books_once_and_shows_the_same_ticket(visitor):
     first, second = visitor.book(total=total), visitor.book(total=total)
 
     assert first.headers["Location"] == second.headers["Location"]
+    assert len(repairs()) == 1
+    assert db.session.scalar(select(Slot.taken)) == 1
+
+
+def test_confirming_in_five_windows_at_once_books_once(visitor, app):
+    visitor.come_to("review")
+    total, address = visitor.shown_total(), f"/book/{visitor.token}/review"
+    db.session.rollback()
+
+    with ThreadPoolExecutor(5) as windows:
+        sent = [windows.submit(app.test_client().post, address, data={"terms": "y", "total": total}) for _ in range(5)]
+    answers = {window.result().headers.get("Location") for window in sent}
+
+    assert answers == {f"/book/{visitor.token}/confirmed"}
     assert len(repairs()) == 1
     assert db.session.scalar(select(Slot.taken)) == 1
 
