@@ -100,6 +100,8 @@ _BRAND_WEIGHT = {
     "Acer": 20,
 }
 _TYPICAL_REPAIR_YEAR = 2022
+# Phones come to the counter most, watches least (the first letter of a tier is its kind).
+_KIND = {"S": 30, "L": 18, "T": 10, "C": 12, "D": 5}
 _WORTH = {"1": 12, "2": 6, "A": 6, "H": 9, "F": 4}
 
 
@@ -109,8 +111,9 @@ def derive_tier(category: str, *, brand: str, name: str) -> str:
 
 
 def derive_popularity(*, brand: str, release_year: int | None, specs: dict, tier: str) -> int:
-    """0 to about 140: known brands, models three to five years old, dear ones, often reported PCs."""
+    """0 to about 170: phones, known brands, models three to five years old, dear ones, often reported PCs."""
     age_distance = abs((release_year or 2012) - _TYPICAL_REPAIR_YEAR)
     reports = specs.get("community_reports", 0)
-    reports = min(reports, 100) if type(reports) is int else 0
-    return _BRAND_WEIGHT.get(brand, 10) + max(0, 40 - 7 * age_distance) + reports // 4 + _WORTH.get(tier[1], 0)
+    reports = min(reports, 100) // 4 if type(reports) is int else 0
+    near = max(0, 40 - 7 * age_distance)
+    return _BRAND_WEIGHT.get(brand, 10) + _KIND.get(tier[0], 0) + near + reports + _WORTH.get(tier[1], 0)
