@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
+from shop.services.demo_people import PASSWORD as DEMO_PASSWORD
 from tests.translations import compile_catalogues
 
 ROOT = Path(__file__).parents[2]
@@ -40,36 +41,62 @@ class LiveServer:
     """A running shop. `run("…")` executes Python with the application's context on the same data."""
 
     url: str
+    data: Path
     environment: dict[str, str] = field(repr=False)
+    process: subprocess.Popen | None = field(default=None, repr=False)
 
     def run(self, code: str) -> str:
         lines = "\n    ".join(code.strip().splitlines())
-        script = f"from shop import create_app\nwith create_app().app_context():\n    {lines}"
-        done = subprocess.run(
-            [sys.executable, "-c", script], env=self.environment, cwd=ROOT, capture_output=True, text=True, check=True
-        )
+        return self.python("-c", f"from shop import create_app\nwith create_app().app_context():\n    {lines}")
+
+    def python(self, *arguments: str) -> str:
+        command = [sys.executable, *arguments]
+        done = subprocess.run(command, env=self.environment, cwd=ROOT, capture_output=True, text=True, check=True)
         return done.stdout.strip()
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "gunicorn"]
+        with (self.data / "server.log").open("a") as log:
+            self.process = subprocess.Popen(
+                command, env=self.environment, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT
+            )
+        _wait_until_it_answers(f"{self.url}/healthz", self.process, log=self.data / "server.log")
+
+    def stop(self) -> None:
+        if self.process:
+            self.process.terminate()
+            self.process.wait(timeout=30)
+
+
+def _new_server(data: Path) -> LiveServer:
+    compile_catalogues()
+    port = _free_port()
+    url = f"http://127.0.0.1:{port}"
+    server = LiveServer(url, data, _environment(data, port=port, url=url))
+    server.run("from tests.factories import migrate_and_seed\nmigrate_and_seed()")
+    return server
 
 
 @pytest.fixture(scope="session")
 def live_server(tmp_path_factory) -> Iterator[LiveServer]:
-    compile_catalogues()
-    port = _free_port()
-    url = f"http://127.0.0.1:{port}"
-    data = tmp_path_factory.mktemp("live")
-    environment = _environment(data, port=port, url=url)
-    server = LiveServer(url, environment)
-    server.run("from tests.factories import migrate_and_seed\nmigrate_and_seed()")
-    with (data / "server.log").open("w") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn"], env=environment, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT
-        )
+    server = _new_server(tmp_path_factory.mktemp("live"))
     try:
-        _wait_until_it_answers(f"{url}/healthz", process, log=data / "server.log")
+        server.start()
         yield server
     finally:
-        process.terminate()
-        process.wait(timeout=30)
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def busy_shop(tmp_path_factory) -> Iterator[LiveServer]:
+    """A shop of its own with the demo's staff and repairs."""
+    server = _new_server(tmp_path_factory.mktemp("busy"))
+    server.python("-m", "flask", "--app", "wsgi", "demo", "--repairs", "80")
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
 
 
 @pytest.fixture(scope="session")
@@ -86,18 +113,56 @@ def chromium(playwright) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def new_context(chromium, live_server) -> Iterator:
-    """`new_context(viewport=PHONE, locale="pt-BR", java_script_enabled=False, …)`: a fresh browser profile."""
+def open_context(chromium) -> Iterator:
     opened: list[BrowserContext] = []
 
-    def make(**options) -> BrowserContext:
-        context = chromium.new_context(**{"base_url": live_server.url, "locale": "en-GB", "viewport": DESKTOP, **options})
+    def make(base_url: str, **options) -> BrowserContext:
+        context = chromium.new_context(**{"base_url": base_url, "locale": "en-GB", "viewport": DESKTOP, **options})
         opened.append(context)
         return context
 
     yield make
     for context in opened:
         context.close()
+
+
+@pytest.fixture
+def new_context(open_context, live_server):
+    """`new_context(viewport=PHONE, locale="pt-BR", java_script_enabled=False, …)`: a fresh browser profile."""
+    return lambda **options: open_context(live_server.url, **options)
+
+
+@pytest.fixture
+def stranger_at(open_context, busy_shop):
+    """`stranger_at(viewport=PHONE, …)`: a page of the busy shop that nobody has signed in to."""
+    return lambda **options: watched(open_context(busy_shop.url, **options).new_page())
+
+
+@pytest.fixture(scope="session")
+def cookies(chromium, busy_shop):
+    """`cookies("priya")`: a browser's storage after that colleague signed in; one sign-in for all tests."""
+    kept = {}
+
+    def of(name: str) -> dict:
+        if name not in kept:
+            kept[name] = _sign_in(chromium, busy_shop, name)
+        return kept[name]
+
+    return of
+
+
+@pytest.fixture
+def signed_in(stranger_at, chromium, busy_shop, cookies):
+    """`signed_in("priya", viewport=PHONE, …)`: a page of the busy shop with that colleague signed in.
+
+    `alone=True` is a sign-in that no other test uses.
+    """
+
+    def make(name: str, *, alone: bool = False, **options) -> Page:
+        state = _sign_in(chromium, busy_shop, name) if alone else cookies(name)
+        return stranger_at(storage_state=state, **options)
+
+    return make
 
 
 @pytest.fixture
@@ -135,6 +200,19 @@ def _note(page: Page, message) -> None:
     # A refused form is answered with 422 or 409, which browsers write to the console.
     if message.type == "error" and "status of 4" not in message.text:
         page.troubles.append(message.text)
+
+
+def _sign_in(chromium: Browser, server: LiveServer, name: str) -> dict:
+    context = chromium.new_context(base_url=server.url)
+    page = context.new_page()
+    page.goto("/login")
+    page.get_by_label("E-mail").fill(f"{name}@revivatech.example")
+    page.get_by_label("Password").fill(DEMO_PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/admin/**")
+    state = context.storage_state()
+    context.close()
+    return state
 
 
 def _environment(data: Path, *, port: int, url: str) -> dict[str, str]:

@@ -13,7 +13,17 @@ from shop.models.outbox import OutboxMessage
 from shop.extensions import db
 print([mail.subject for mail in db.session.scalars(db.select(OutboxMessage)) if mail.recipient == {recipient!r}])
 """
-PUBLIC = ["/", "/services", "/prices?q=iphone+14", "/how-it-works", "/privacy", "/terms", "/track/", "/book/", "/book/?q=ps5"]
+PUBLIC = [
+    "/",
+    "/services",
+    "/prices?q=iphone+14",
+    "/how-it-works",
+    "/privacy",
+    "/terms",
+    "/track/",
+    "/book/",
+    "/book/?q=ps5",
+]
 
 
 def press_until(page: Page, selector: str, *, key: str = "Tab", most: int = 60) -> None:

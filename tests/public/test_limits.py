@@ -1,0 +1,33 @@
+"""Guessing a ticket is slow: the form answers a few times a minute."""
+
+import json
+import os
+import subprocess
+import sys
+
+# The limiter is one for the process, so it is tried in a process of its own.
+PROBE = """
+import json, re
+from shop import create_app
+
+app = create_app()
+app.config["WTF_CSRF_ENABLED"] = False
+client = app.test_client()
+answers = [client.post("/track/", data={"number": "", "email": ""}) for _ in range(10)]
+print(json.dumps({
+    "codes": [answer.status_code for answer in answers],
+    "retry": answers[-1].headers.get("Retry-After"),
+    "reading": client.get("/track/").status_code,
+}))
+"""
+
+
+def test_tracking_form_is_limited_and_reading_is_not(tmp_path):
+    environment = {"PATH": os.environ["PATH"], "SHOP_DATA": str(tmp_path), "LOG_LEVEL": "ERROR"}
+
+    done = subprocess.run([sys.executable, "-c", PROBE], env=environment, capture_output=True, text=True, timeout=60)
+
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["codes"] == [422] * 8 + [429] * 2
+    assert 0 < int(found["retry"]) <= 60
+    assert found["reading"] == 200
