@@ -20,7 +20,7 @@ _LEAD_WEIGHT, _WORD_WEIGHT, _NUMBER_WEIGHT = 1.6, 1.2, 1.0
 _ALIASES = {"playstation": "ps", "one": "1", "two": "2"}
 _SHORT_TAILS = frozenset({"fe", "xl", "se", "pro", "max", "mini", "plus", "ultra", "oled", "lite"})
 _CUT = re.compile(r"(?<=[^\W\d_]{2})(?=\d)|(?<=\d)(?=[^\W\d_])|(?=\+$)")
-_LETTERS = re.compile(r"[^\W\d_]*")
+_LETTERS = re.compile(r"[^\W\d_]+")
 _ORDINAL = re.compile(r"(\d+)(st|nd|rd|th)")
 _WORD = re.compile(r"[^\W_]+\+?|\+")
 _NOISE = frozenset({"the", "a", "my", "for", "and", "with", "inch", "repair", "screen", "broken", "gb"})
@@ -241,7 +241,8 @@ def _cut(word: str) -> Iterable[tuple[int, int]]:
     cuts = [0]
     for match in _CUT.finditer(word):
         at = match.start()
-        tail = _LETTERS.match(word, at).group()
+        letters = _LETTERS.match(word, at)
+        tail = letters.group() if letters else ""
         is_word = len(tail) >= 3 or tail in _SHORT_TAILS
         if at > cuts[-1] and (is_word or not word[at].isalpha()):
             cuts.append(at)

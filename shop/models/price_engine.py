@@ -70,7 +70,7 @@ def price(book: RuleBook, facts: PriceFacts) -> Price:
         raise ValueError("a price needs at least one repair")
     lines, reasons = [], []
     for repair in facts.repairs:
-        line, why = _price_item(_Context(book, facts, repair))
+        line, why = _price_item(repair, _Context(book, facts, repair))
         lines.append(line)
         reasons += why
     _price_order(_Context(book, facts, None), lines, reasons)
@@ -102,6 +102,13 @@ class _Context:
     facts: PriceFacts
     repair: RepairFact | None
 
+    @property
+    def part_cost(self) -> int:
+        """Raises LookupError where it is unknown: rules that need it ask for `part_cost_known` first."""
+        if self.repair is None or self.repair.part_cost is None:
+            raise LookupError("the cost of the part is not known")
+        return self.repair.part_cost
+
     def matching(self, rules: Iterable[Rule]) -> list[Rule]:
         return [
             rule
@@ -119,8 +126,8 @@ class _Context:
         return base.convert(self.facts.currency, rate_millionths=self.book.rates[self.facts.currency])
 
 
-def _price_item(context: _Context) -> tuple[PriceLine, list[Reason]]:
-    repair, deltas, reasons = context.repair, [Money(0, context.facts.currency)], []
+def _price_item(repair: RepairFact, context: _Context) -> tuple[PriceLine, list[Reason]]:
+    deltas, reasons = [Money(0, context.facts.currency)], []
     matching = context.matching(context.book.item_rules(repair.slug))
     if not any(rule.kind == "base" for rule in matching):
         raise NoBasePrice(repair.slug)
@@ -230,7 +237,7 @@ def _ceiling(effect: Mapping, running: Money, context: _Context) -> _Step:
 
 
 def _cover_part(effect: Mapping, running: Money, context: _Context) -> _Step:
-    cost = context.money(context.repair.part_cost)
+    cost = context.money(context.part_cost)
     labour = context.money(effect["labour"])
     needed = cost + cost.percent(effect["margin_bp"]) + labour
     return _Step(

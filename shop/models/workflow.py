@@ -89,7 +89,7 @@ _TABLE = [
     *_moves(S.CANCELLED, S.RECEIVED, **_END),
 ]
 
-TRANSITIONS: dict[tuple[State, State], Transition] = {(t.source, t.target): t for t in _TABLE}
+TRANSITIONS: dict[tuple[str, str], Transition] = {(t.source, t.target): t for t in _TABLE}
 
 # The way that most repairs go: the steps drawn on the ticket.
 MAIN_ROAD = (
@@ -104,7 +104,7 @@ MAIN_ROAD = (
 )
 
 # The step that is suggested first.
-_NEXT: dict[State, State] = {
+_NEXT: dict[str, State] = {
     S.RECEIVED: S.DIAGNOSING,
     S.DIAGNOSING: S.IN_REPAIR,
     S.AWAITING_APPROVAL: S.IN_REPAIR,
