@@ -5,6 +5,7 @@ named bench_<repairs> and kept for the next run; `--fresh` fills them again.
 """
 
 import argparse
+import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -18,24 +19,30 @@ PARTS = ("list", "status", "fanout", "live", "jobs")
 
 
 def main() -> None:
+    # Stopped by `kill`, it still ends its servers.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     options = _options()
     environment.BUILD.mkdir(parents=True, exist_ok=True)
     large, small = Database(20_000 if options.quick else 1_000_000), Database(2_000 if options.quick else 10_000)
     for database in (small, large):
         if options.fresh:
             environment.drop(database)
-        environment.prepare(database, with_peers=database is large and "list" in options.only)
+        environment.prepare(database, with_peers=database is large and "list" in options.only and not options.no_peers)
     sections, goals, raw = {}, [], {}
     for part in options.only:
         print(f"Measuring: {part}", flush=True)
         title, table, found, figures = _MEASURES[part](large, small, options)
         sections[title], raw[part] = table, figures
         goals += found
-    report.write(sections, goals, large, raw, keep=not options.quick and set(options.only) == set(PARTS))
+    report.write(
+        sections, goals, large, raw, keep=not (options.quick or options.no_peers) and set(options.only) == set(PARTS)
+    )
 
 
 def _list(large, small, options):
-    targets = pages.measure(large, small, rounds=options.rounds, seconds=1 if options.quick else 2)
+    targets = pages.measure(
+        large, small, rounds=options.rounds, seconds=1 if options.quick else 2, with_peers=not options.no_peers
+    )
     figures = [
         {"name": t.name, "case": t.case, "kB": t.kilobytes, "statements": t.statements, "runs": t.runs} for t in targets
     ]
@@ -79,6 +86,9 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--only", type=_parts, default=PARTS, metavar="PARTS", help=f"of {','.join(PARTS)}")
     parser.add_argument("--fresh", action="store_true", help="fill the databases again")
+    parser.add_argument(
+        "--no-peers", action="store_true", help="only ours and the limit: minutes instead of a quarter hour"
+    )
     parser.add_argument("--rounds", type=int, help="how often each target takes its turn (3, quick 2)")
     options = parser.parse_args()
     options.rounds = options.rounds or (2 if options.quick else 3)
