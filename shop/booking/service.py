@@ -64,7 +64,7 @@ def _page(draft: BookingDraft, form: ServiceForm, location: Location, *, status:
     )  # fmt: skip
     return render_step(
         Step.SERVICE, draft, status=status, form=form, calendar=calendar,
-        ready_by=_ready_by(answers, location), differences=_differences(answers, location),
+        ready_by=_ready_by(answers, location), differences=draft_prices.differences(answers, location=location),
         services=SERVICES.items(), urgencies=URGENCIES.items(),
         **context,
     )  # fmt: skip
@@ -75,15 +75,3 @@ def _ready_by(answers: Answers, location: Location):
     if drafts.is_ahead(Step.DETAILS, answers):
         return None
     return draft_prices.due_at(answers, location=location)
-
-
-def _differences(answers: Answers, location: Location) -> dict:
-    """What each way and each haste costs more than the plain one, asked of the engine."""
-    ask = draft_prices.price_of
-    plain = {"service_type": "in_store", "urgency": "standard"}
-    base = ask(answers, location=location, **plain)
-    if base is None:
-        return {}
-    prices = {value: ask(answers, location=location, **{**plain, "service_type": value}) for value in SERVICES}
-    prices |= {value: ask(answers, location=location, **{**plain, "urgency": value}) for value in URGENCIES}
-    return {value: price.total - base.total for value, price in prices.items() if price}

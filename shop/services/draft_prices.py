@@ -51,7 +51,9 @@ def price_of(answers: Answers, *, location: Location, **changes) -> Price | None
     if not asked.repair_type_ids:
         return None
     try:
-        return _listed(asked, location) if asked.is_listed else _unlisted(asked, location)
+        if asked.device_id is None:
+            return _unlisted(asked, location)
+        return _listed(asked, location, device_id=asked.device_id)
     except (Invalid, NoBasePrice):
         return None
 
@@ -66,6 +68,18 @@ def item_prices(answers: Answers, kinds: list[RepairType], *, location: Location
     book = pricing.published_rules()
     found = {kind.id: _price_alone(book, sample.facts, kind) for kind in kinds}
     return {key: amount for key, amount in found.items() if amount is not None}
+
+
+def differences(answers: Answers, *, location: Location) -> dict[str, Money]:
+    """What each way to us and each urgency costs more than bringing the device in without haste."""
+    plain = {"service_type": "in_store", "urgency": "standard"}
+    base = price_of(answers, location=location, **plain)
+    if base is None:
+        return {}
+    book = pricing.published_rules()
+    asked = {value: replace(base.facts, service_type=value) for value in pricing.SERVICE_TYPES}
+    asked |= {value: replace(base.facts, urgency=value) for value in pricing.URGENCIES}
+    return {value: price(book, facts).total - base.total for value, facts in asked.items()}
 
 
 def promise(draft: BookingDraft) -> Quote | None:
@@ -107,9 +121,9 @@ def due_at(answers: Answers, *, location: Location) -> datetime:
     )
 
 
-def _listed(answers: Answers, location: Location) -> Price:
+def _listed(answers: Answers, location: Location, *, device_id: int) -> Price:
     return pricing.calculate(
-        device_id=answers.device_id,
+        device_id=device_id,
         repair_type_ids=list(answers.repair_type_ids),
         service_type=answers.service_type or "in_store",
         urgency=answers.urgency,
