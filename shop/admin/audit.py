@@ -18,6 +18,7 @@ from shop.locales import select_timezone
 from shop.services import audit, audit_log, audit_words
 
 PART, WHOLE = 10_000, 100_000
+YEARS = range(2000, 2101)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _COLUMNS = ("position", "time_utc", "verb", "who", "about", "what", "changes", "hash")
 
@@ -75,11 +76,19 @@ def _filters() -> tuple[audit_log.Filters, dict[str, str]]:
     faults = {}
     for name in ("since", "until"):
         try:
-            text[name] = date.fromisoformat(text[name]) if text[name] else None
+            text[name] = _day(text[name]) if text[name] else None
         except ValueError:
-            faults[name] = _("Write the day as 2026-11-24.")
+            faults[name] = _("Write a day of this century as 2026-11-24.")
             text[name] = None
     return audit_log.Filters(**text), faults
+
+
+def _day(text: str) -> date:
+    """Raises ValueError for what is no day, or none in which the shop can have worked."""
+    day = date.fromisoformat(text)
+    if day.year not in YEARS:
+        raise ValueError(text)
+    return day
 
 
 def _choices() -> dict:

@@ -17,6 +17,7 @@ from shop.models.permissions import Role, may
 from shop.models.staff import SignIn, Staff
 from tests import factories
 from tests.fingerprint import fingerprint
+from tests.reference import catalogue_put_back
 from tests.routes import CLOSED, PUBLIC, RIGHTS, World, make_world, routes
 
 pytestmark = pytest.mark.faults
@@ -55,7 +56,8 @@ def persona(app, cracked_iphone):
         _shut_out(name, person)
         return Persona(name, None if name in OUTSIDERS else Role(name), browser, world)
 
-    return make
+    with catalogue_put_back():
+        yield make
 
 
 def _shut_out(name: str, person: Staff) -> None:

@@ -1,0 +1,76 @@
+"""The health page: the figures behind it, and that it tells trouble from calm."""
+
+import pytest
+from redis import RedisError
+from sqlalchemy import select, text
+
+from shop.extensions import db
+from shop.models.event import Delivery, DeliveryState, Event
+from shop.services import health_report, redis_client, relay
+
+
+@pytest.fixture
+def dead(cracked_iphone):
+    fact = db.session.scalars(select(Event)).first()
+    row = Delivery(
+        event_id=fact.id, subscriber="mail", ordering_key=fact.aggregate, state=DeliveryState.DEAD, error="mailbox full"
+    )
+    db.session.add(row)
+    db.session.commit()
+    return row
+
+
+def test_page_says_that_all_is_well(manager, browser_of):
+    page = browser_of(manager).get("/admin/health/").text
+
+    assert page.count('aria-label="Good"') == 5
+    assert 'aria-label="Trouble"' not in page
+    assert "0 events wait" in page
+
+
+def test_dead_delivery_is_trouble_with_its_reason_and_a_button(dead, manager, browser_of):
+    page = browser_of(manager).get("/admin/health/").text
+
+    assert page.count('aria-label="Trouble"') == 1
+    assert "mailbox full" in page
+    assert f"/admin/outbox/deliveries/{dead.id}/resend" in page
+
+
+def test_resend_from_here_comes_back_here(dead, manager, browser_of):
+    answer = browser_of(manager).post(f"/admin/outbox/deliveries/{dead.id}/resend?next=/admin/health/")
+
+    assert answer.location == "/admin/health/"
+
+
+def test_report_counts_what_waits(dead, app):
+    report = health_report.report()
+
+    assert (report.relay.position, report.relay.waiting) == (0, 1)
+    assert report.deliveries == {"mail": {"dead": 1}}
+    assert (report.dead, report.redis_ms) == (1, None)
+
+
+def test_relay_that_is_behind_is_trouble(cracked_iphone, manager, browser_of, monkeypatch):
+    monkeypatch.setattr(relay, "lag_seconds", lambda: 31.0)
+
+    page = browser_of(manager).get("/admin/health/").text
+
+    assert page.count('aria-label="Trouble"') == 1
+    assert "the oldest for 31.0 s" in page
+
+
+def test_redis_that_does_not_answer_is_said(app, monkeypatch):
+    def silent():
+        raise RedisError
+
+    monkeypatch.setattr(redis_client, "ping", silent)
+
+    assert health_report._redis_ms() == -1.0
+
+
+def test_sealed_events_move_the_position(cracked_iphone, app):
+    relay.relay_batch()
+    db.session.commit()
+
+    assert health_report.report().relay == health_report.RelayState(1, 0, 0.0)
+    assert db.session.scalar(text("SELECT count(*) FROM events")) == 1
