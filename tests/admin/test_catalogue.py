@@ -17,7 +17,8 @@ from tests.statements import statements_of
 
 NEW = {
     "category": "smartphone", "brand": "Apple", "model": "iPhone 99", "family": "iPhone",
-    "model_numbers": "A9999; A9998", "release_year": "2030", "tier": "", "popularity": "", "specs_json": '{"screen_in": 6.1}', "source": "",
+    "model_numbers": "A9999; A9998", "release_year": "2030", "tier": "", "popularity": "",
+    "specs_json": '{"screen_in": 6.1}', "source": "",
 }  # fmt: skip
 HEADER = "category,brand,family,model,model_numbers,release_year,specs_json,source\n"
 GOOD = 'smartphone,Apple,iPhone,iPhone 98,A9898,2029,"{""screen_in"": 6.1}",test\n'

@@ -168,9 +168,19 @@ def test_half_a_sign_in_waits_five_minutes_and_no_longer(secret, stranger):
 
 @pytest.mark.parametrize(
     "target",
-    ["//evil.example", "https://evil.example/", "/\\evil.example", "\\\\evil.example", "/\t/evil.example", "javascript:alert(1)",
-     "//evil.example/%2e%2e", "http:evil.example", " //evil.example", "admin"],
-)  # fmt: skip
+    [
+        "//evil.example",
+        "https://evil.example/",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "/\t/evil.example",
+        "javascript:alert(1)",
+        "//evil.example/%2e%2e",
+        "http:evil.example",
+        " //evil.example",
+        "admin",
+    ],
+)
 def test_next_leads_nowhere_else(owner, stranger, target):
     answer = stranger.post("/login", query_string={"next": target}, data=RIGHT)
 
