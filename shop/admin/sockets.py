@@ -84,6 +84,8 @@ def _connect(_auth=None) -> None:
         join_room(room)
     # After joining: what happens between the two is announced, not missed.
     socketio.emit("hello", {"position": relay.head()[0], "you": signed_in.staff_id}, to=request.sid)
+    for number, here in presence.everyone().items():
+        socketio.emit("presence", _presence(number, here), to=request.sid)
     _start_sweeper()
 
 
@@ -203,8 +205,12 @@ def _tell(number: str, repair_id: int) -> None:
     with database.reading():
         here = presence.who_is_here([repair_id]).get(repair_id, [])
         db.session.rollback()
+    socketio.emit("presence", _presence(number, here), to=live.STAFF_ROOM)
+
+
+def _presence(number: str, here: list[tuple[int, str, str]]) -> dict:
     people = [{"id": key, "name": name, "initials": initials(name), "field": typed} for key, name, typed in here]
-    socketio.emit("presence", {"number": number, "people": people}, to=live.STAFF_ROOM)
+    return {"number": number, "people": people}
 
 
 def _start_sweeper() -> None:

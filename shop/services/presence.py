@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from shop.extensions import db
@@ -39,20 +39,13 @@ def leave(repair_id: int, *, actor: Actor) -> None:
 
 def who_is_here(repair_ids: Iterable[int]) -> dict[int, list[tuple[int, str, str]]]:
     """(staff id, name, field) of everyone who has one of these tickets open, by ticket; others are absent."""
-    query = (
-        select(Presence.repair_id, Staff.id, Staff.name, Presence.field)
-        .join(Staff, Staff.id == Presence.staff_id)
-        .where(
-            Presence.repair_id.in_(list(repair_ids)),
-            Presence.seen_at > database_now(-LIFE.total_seconds()),
-            Staff.disabled_at.is_(None),
-        )
-        .order_by(Presence.repair_id, Staff.name, Staff.id)
-    )
-    here: dict[int, list[tuple[int, str, str]]] = {}
-    for repair_id, staff_id, name, field in db.session.execute(query):
-        here.setdefault(repair_id, []).append((staff_id, name, field))
-    return here
+    query = _living(Presence.repair_id).where(Presence.repair_id.in_(list(repair_ids)))
+    return _by_ticket(query)
+
+
+def everyone() -> dict[str, list[tuple[int, str, str]]]:
+    """The same of all tickets that anybody has open, by their number."""
+    return _by_ticket(_living(Repair.number).join(Repair, Repair.id == Presence.repair_id))
 
 
 def forget_expired() -> list[tuple[int, str]]:
@@ -65,7 +58,24 @@ def forget_expired() -> list[tuple[int, str]]:
     )
     ids = set(db.session.scalars(gone))
     query = select(Repair.id, Repair.number).where(Repair.id.in_(ids)).order_by(Repair.id)
-    return [tuple(row) for row in db.session.execute(query)] if ids else []
+    return [(row.id, row.number) for row in db.session.execute(query)] if ids else []
+
+
+def _living(ticket) -> Select:
+    return (
+        select(ticket, Staff.id, Staff.name, Presence.field)
+        .select_from(Presence)
+        .join(Staff, Staff.id == Presence.staff_id)
+        .where(Presence.seen_at > database_now(-LIFE.total_seconds()), Staff.disabled_at.is_(None))
+        .order_by(Presence.repair_id, Staff.name, Staff.id)
+    )
+
+
+def _by_ticket(query: Select) -> dict:
+    here: dict = {}
+    for ticket, staff_id, name, field in db.session.execute(query):
+        here.setdefault(ticket, []).append((staff_id, name, field))
+    return here
 
 
 def _write(rows: list[dict], *, keep_field: bool) -> None:

@@ -1,4 +1,5 @@
 /* The rows of the queue, kept as they are in the shop: in place, without jump, under nobody's cursor. */
+import { whenLive } from "./live.js";
 
 const FRESH_MS = 30_000;
 const TOGETHER_MS = 60;
@@ -152,6 +153,11 @@ document.addEventListener("shop:presence", ({ detail: { number, people } }) => {
   here.set(number, people);
   const row = rowOf(number);
   if (row) showHere(row, people);
+});
+/* After each greeting the server tells again who is where. */
+whenLive(() => {
+  here.clear();
+  rows().forEach(dress);
 });
 document.addEventListener("htmx:afterSwap", () => {
   rows().forEach(dress);
