@@ -1,0 +1,62 @@
+"""What the tests of the console share: bookings through the API, and facts from the database."""
+
+import json
+import urllib.request
+import uuid
+
+from playwright.sync_api import Locator, Page, expect
+
+
+def api_booking(base: str, *, name: str = "Hannah Whitcombe", problem: str = "Cracked screen") -> str:
+    """Books a screen for an iPhone 14 Pro as a customer's site would; returns the ticket number."""
+    device = _get(f"{base}/api/v1/devices?q=iphone+14+pro&limit=1")["items"][0]
+    screens = _get(f"{base}/api/v1/services/categories")["items"][0]
+    body = {
+        "device_id": device["id"],
+        "repair_type_ids": [screens["repair_types"][0]["id"]],
+        "service_type": "in_store",
+        "urgency": "standard",
+        "problem": problem,
+        "customer": {"name": name, "email": "hannah@example.com", "phone": "07700 900418", "locale": "en"},
+    }
+    headers = {"Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4())}
+    request = urllib.request.Request(f"{base}/api/v1/bookings", json.dumps(body).encode(), headers)
+    with urllib.request.urlopen(request) as answer:
+        return json.load(answer)["number"]
+
+
+def status_of(server, number: str) -> str:
+    return server.run(f"from shop.services.repairs import get_repair\nprint(get_repair({number!r}).status)")
+
+
+def field_of(server, number: str, field: str) -> str:
+    code = (
+        f"from shop.services import repairs\nprint(repairs.editable_values(repairs.get_repair({number!r}))[{field!r}])"
+    )
+    return server.run(code)
+
+
+def change(server, number: str, **fields: str) -> None:
+    """A colleague's edit, made beside the browser."""
+    server.run(f"""
+from shop.extensions import db
+from shop.services import repairs, staff
+repair = repairs.lock_repair({number!r})
+base = repairs.editable_values(repair)
+owner = staff.find_staff("ellie@revivatech.example")
+repairs.edit(repair, {fields!r}, base=base, actor=owner.actor)
+db.session.commit()
+""")
+
+
+def row_of(page: Page, number: str) -> Locator:
+    return page.locator(f'#queue-rows > [data-repair="{number}"]')
+
+
+def is_live(page: Page) -> None:
+    expect(page.locator(".topbar [data-connection]")).to_have_attribute("data-connection", "live", timeout=15_000)
+
+
+def _get(url: str) -> dict:
+    with urllib.request.urlopen(url) as answer:
+        return json.load(answer)
