@@ -163,11 +163,11 @@ def jobs_table(result: JobsResult) -> str:
 
 
 def write(sections: dict[str, str], goals: list[Goal], database: Database, raw: dict, *, keep: bool) -> None:
-    """Prints the tables and writes all figures as JSON; a whole run is kept in the document, between its markers."""
+    """Prints all goals and writes all figures as JSON; a whole run is kept in the document, between its markers."""
     text = "\n\n".join(
         [_machine(database), "### Goals", goals_table(goals), *(f"### {t}\n\n{b}" for t, b in sections.items())]
     )
-    print(f"\n{text}\n")
+    print(f"{_machine(database)}\n\n{goals_table(goals)}\n")
     (BUILD / "results.json").write_text(
         json.dumps({"goals": [asdict(goal) for goal in goals], **raw}, indent=1, default=str)
     )

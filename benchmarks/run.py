@@ -34,6 +34,7 @@ def main() -> None:
         title, table, found, figures = _MEASURES[part](large, small, options)
         sections[title], raw[part] = table, figures
         goals += found
+        print(f"\n{report.goals_table(found)}\n\n{table}\n", flush=True)
     report.write(
         sections, goals, large, raw, keep=not (options.quick or options.no_peers) and set(options.only) == set(PARTS)
     )
