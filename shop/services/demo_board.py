@@ -41,7 +41,7 @@ def _shares(count: int) -> list[State]:
 def _shaken(values: list, rng: random.Random, *, by: float) -> list:
     """Nearly in order: each moves by up to `by` of the length."""
     keys = {place: place / len(values) + rng.uniform(-by, by) for place in range(len(values))}
-    return [values[place] for place in sorted(keys, key=keys.get)]
+    return [values[place] for place in sorted(keys, key=keys.__getitem__)]
 
 
 def _due(rng: random.Random, *, now: datetime, zone: ZoneInfo, time: OpenTime) -> datetime:

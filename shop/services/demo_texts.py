@@ -17,7 +17,8 @@ _LONGEST = 600
 # A complaint that names a product would stand on the wrong device.
 _NAMES = re.compile(
     r"i-?(?:phone|pad|pod|mac)|kindle|x-?box|\bps\d|playstation|\bwii|nintendo|switch\b.*console|macbook|galaxy|samsung|"
-    r"nokia|huawei|lenovo|toshiba|\bdell\b|\bacer\b|\bhp\b|\basus\b|sony|motorola|google|pixel|surface|lovefone", re.I
+    r"nokia|huawei|lenovo|toshiba|\bdell\b|\bacer\b|\bhp\b|\basus\b|sony|motorola|google|pixel|surface|lovefone",
+    re.I,
 )
 _FRAME = re.compile(
     r"^(?:(?:mobile|laptop|tablet|desktop computer|games console|handheld|phone)\b[^-]{0,25}-\s*)?(.*?)[\s-]*$", re.I
@@ -121,11 +122,12 @@ class Texts:
         return [self._kinds[slug] for slug in sorted(fits) if slug.endswith(_OTHERWISE)]
 
     def _read(self) -> dict[str, list[Complaint]]:
-        complaints, months = defaultdict(list), Counter()
+        complaints: dict[str, list[Complaint]] = defaultdict(list)
+        months: Counter[int] = Counter()
         with gzip.open(_RECORDS, "rt", encoding="utf-8", newline="") as file:
             for record in csv.DictReader(file):
                 months[int(record["date"][5:7])] += 1
-                text = _FRAME.match(" ".join(record["problem"].split()))[1][:_LONGEST]
+                text = _FRAME.sub(r"\1", " ".join(record["problem"].split()))[:_LONGEST]
                 if text and not _NAMES.search(text):
                     complaint = Complaint(text[0].upper() + text[1:], record["repair_status"])
                     complaints[record["category"]].append(complaint)
