@@ -4,6 +4,7 @@ It alone writes positions. One transaction at a time, under a lock in the databa
 and if it did not, the unique position would refuse it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,6 +23,8 @@ BATCH = 500
 # Owed an event whose verb this code does not know, as after a step back to an older release.
 UNROUTED = "unrouted"
 _LOCK = 7_305_001
+# A relay that is stopped while it holds the lock must not hold up the others for ever.
+_TAKE_LOCK = text("SELECT set_config('idle_in_transaction_session_timeout', '30s', true), pg_advisory_xact_lock(:lock)")
 _COLUMNS = (
     Event.id,
     Event.verb,
@@ -95,7 +98,7 @@ def lag_seconds() -> float:
     return max(0.0, (utc_now() - datetime.fromisoformat(oldest)).total_seconds())
 
 
-def in_order(events: list) -> list:
+def in_order(events: Sequence) -> list:
     """By id, and by version within one aggregate: places of an aggregate stay, its events are put in order."""
     versions: dict[str, list] = {}
     for fact in events:
@@ -107,7 +110,7 @@ def in_order(events: list) -> list:
 def _take_lock() -> None:
     # SQLite: the transaction itself began as the only writer.
     if db.engine.dialect.name == "postgresql":
-        db.session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        db.session.execute(_TAKE_LOCK, {"lock": _LOCK})
 
 
 def _route(verb: str) -> tuple[str, ...]:

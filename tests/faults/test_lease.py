@@ -25,7 +25,7 @@ LEASE = 0.6
 
 @pytest.fixture
 def sleeper(app):
-    """`sleeper(guard)`: a worker whose mail handler says which delivery it has, dozes, and then fails."""
+    """`sleeper(guard)`: a worker whose mail handler says which delivery it has, and fails when told to go on."""
     started = []
 
     def start(guard: str) -> subprocess.Popen:
@@ -39,7 +39,11 @@ def sleeper(app):
             "GUARD": guard,
         }
         command = [sys.executable, "-m", "tests.faults.sleeper", str(LEASE)]
-        started.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True))
+        started.append(
+            subprocess.Popen(
+                command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            )
+        )
         assert started[-1].stdout.readline() == "ready\n"
         return started[-1]
 
@@ -48,6 +52,7 @@ def sleeper(app):
         process.send_signal(signal.SIGCONT)
         process.kill()
         process.wait()
+        process.stdin.close()
         process.stdout.close()
 
 
@@ -77,6 +82,8 @@ def overtake(process: subprocess.Popen, repair) -> tuple[int, tuple, tuple]:
         time.sleep(0.05)
     finished = row(key)
     process.send_signal(signal.SIGCONT)
+    process.stdin.write("go on\n")
+    process.stdin.flush()
     assert process.stdout.readline() == "awake\n"
     return key, finished, row(key)
 
