@@ -60,7 +60,9 @@ def is_changed(value: str, base: str) -> bool:
 def marked(yours: str, theirs: str) -> tuple[Markup, Markup]:
     """Both texts with the words marked that the other does not have."""
     mine, other = _words(yours), _words(theirs)
-    same = SequenceMatcher(None, mine, other).get_matching_blocks()
+    same = SequenceMatcher(
+        None, [word.strip() for word in mine], [word.strip() for word in other]
+    ).get_matching_blocks()
     return (
         Markup().join(_marks(mine, [(block.a, block.size) for block in same])),
         Markup().join(_marks(other, [(block.b, block.size) for block in same])),
@@ -68,14 +70,15 @@ def marked(yours: str, theirs: str) -> tuple[Markup, Markup]:
 
 
 def _words(text: str) -> list[str]:
-    return re.findall(r"\s+|[^\s]+", text)
+    """Each word with the space after it."""
+    return re.findall(r"\S+\s*|\s+", text)
 
 
 def _marks(words: list[str], same: list[tuple[int, int]]) -> Iterator[Markup]:
     at = 0
     for start, size in same:
         if different := "".join(words[at:start]):
-            yield Markup("<mark>{}</mark>").format(different)
+            yield Markup("<mark>{}</mark>{}").format(different.rstrip(), different[len(different.rstrip()) :])
         yield escape("".join(words[start : start + size]))
         at = start + size
 

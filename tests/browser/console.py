@@ -49,6 +49,17 @@ db.session.commit()
 """)
 
 
+def sign_out_everywhere(server, name: str) -> None:
+    server.run(f"""
+from sqlalchemy import delete, select
+from shop.extensions import db
+from shop.models.staff import SignIn, Staff
+person = select(Staff.id).where(Staff.name == {name!r}).scalar_subquery()
+db.session.execute(delete(SignIn).where(SignIn.staff_id == person))
+db.session.commit()
+""")
+
+
 def row_of(page: Page, number: str) -> Locator:
     return page.locator(f'#queue-rows > [data-repair="{number}"]')
 
