@@ -53,7 +53,7 @@ _MOVE = f"""
         WHERE id = %(id)s RETURNING *
     ), event AS (
         INSERT INTO events (verb, aggregate, version, actor, at, body, detail_hash)
-        VALUES ('repair.moved', %(aggregate)s, %(version)s, 'staff:1', %(at)s, %(body)s, '')
+        VALUES ('repair.moved', %(aggregate)s, %(version)s, 'staff:1', %(text)s, %(body)s, '')
     )
     {_ROW}
 """
@@ -87,7 +87,7 @@ def move(number: str):
     with connection.transaction():
         repair_id, source, version = connection.execute(_LOCK, [number]).fetchone()
         facts = {
-            "id": repair_id, "target": target, "at": now.isoformat(), "version": version + 1,
+            "id": repair_id, "target": target, "at": now, "text": now.isoformat(), "version": version + 1,
             "aggregate": f"repair:{repair_id}", "body": json.dumps({"from": source, "to": target}),
         }  # fmt: skip
         row = connection.execute(_MOVE, facts).fetchone()
