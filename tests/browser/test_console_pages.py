@@ -9,12 +9,18 @@ from tests.browser.conftest import DESKTOP, PHONE, assert_accessible, assert_qui
 from tests.browser.console import api_booking, change, is_live
 
 NARROWEST = {"width": 360, "height": 740}
+TICKET = "/admin/repairs/{number}"
 PAGES = [
-    "/admin/repairs/", "/admin/repairs/?q=nobody+is+called+this", "/admin/repairs/?view=lost", "/admin/repairs/?view=all",
-    "/admin/repairs/{number}", "/admin/repairs/{number}/edit", "/admin/repairs/{number}/move", "/admin/repairs/{number}/assign",
-    "/admin/outbox/", "/admin/audit/", "/admin/health/", "/admin/staff/", "/admin/account/", "/admin/devices/",
-    "/admin/price-rules/", "/admin/style/",
-]  # fmt: skip
+    "/admin/repairs/",
+    "/admin/repairs/?q=nobody+is+called+this",
+    "/admin/repairs/?view=lost",
+    "/admin/repairs/?view=all",
+    *[f"{TICKET}{part}" for part in ("", "/edit", "/move", "/assign")],
+    *[
+        f"/admin/{name}/"
+        for name in ("outbox", "audit", "health", "staff", "account", "devices", "price-rules", "style")
+    ],
+]
 
 # Links inside running text and controls that fill their label are measured by what can be pressed.
 SMALL_TARGETS = """() => {
