@@ -18,6 +18,7 @@ from shop.models.errors import NotFound
 from shop.models.event import ATTEMPTS, Delivery, DeliveryState, Event
 from shop.services import leases
 from shop.services.leases import held, holding
+from shop.services.statements import changed_rows
 
 log = structlog.get_logger(__name__)
 
@@ -136,16 +137,17 @@ def resend(delivery_id: int) -> Delivery:
         )
         .execution_options(synchronize_session=False)
     )
-    if changed.rowcount != 1:
+    if changed_rows(changed) != 1:
         raise NotFound("This delivery is not among the dead ones any more.")
-    return db.session.get(Delivery, delivery_id, populate_existing=True)
+    return db.session.get_one(Delivery, delivery_id, populate_existing=True)
 
 
 def state_counts() -> dict[str, int]:
     """How many deliveries wait, run or are dead. Finished ones are not counted."""
-    unfinished = select(Delivery.state, func.count()).where(_unfinished(Delivery)).group_by(Delivery.state)
+    number = func.count().label("number")
+    unfinished = select(Delivery.state, number).where(_unfinished(Delivery)).group_by(Delivery.state)
     dead = select(func.count()).where(Delivery.state == literal_column("'dead'"))
-    counts = {state: number for state, number in db.session.execute(unfinished)}
+    counts = {row.state: row.number for row in db.session.execute(unfinished)}
     if died := db.session.scalar(dead):
         counts[DeliveryState.DEAD] = died
     return counts
@@ -206,7 +208,7 @@ def _finish(delivery: Delivery, **values) -> None:
     if values["state"] in (DeliveryState.DONE, DeliveryState.DEAD):
         values["finished_at"] = database_now()
     changed = db.session.execute(held(delivery.id, delivery.attempt).values(**values))
-    if changed.rowcount == 1:
+    if changed_rows(changed) == 1:
         db.session.commit()
         return
     db.session.rollback()

@@ -16,6 +16,7 @@ from shop.models.repair import Repair
 from shop.models.staff import Staff
 from shop.services import deliveries
 from shop.services.events import hold, record
+from shop.services.statements import changed_rows
 
 PAGE = 50
 MOST_TROUBLES = 50
@@ -125,7 +126,7 @@ def _hurry(delivery_id: int) -> None:
         .values(due_at=database_now())
         .execution_options(synchronize_session=False)
     )
-    if changed.rowcount != 1:
+    if changed_rows(changed) != 1:
         raise NotFound("This delivery is not waiting any more.")
 
 

@@ -14,6 +14,7 @@ from shop.models.staff import SignIn, Staff, initials
 from shop.services import passwords, second_factor
 from shop.services.events import record
 from shop.services.staff import lock_staff, sign_out
+from shop.services.statements import changed_rows
 
 LAST_OWNER = "This is the last owner who can sign in. Make somebody else an owner first."
 
@@ -136,13 +137,13 @@ def end_own_sign_in(sign_in_id: int, *, actor: Actor) -> None:
 
 def end_other_sign_ins(*, keep: int, actor: Actor) -> int:
     """Signs the actor out everywhere but in the sign-in `keep`; returns in how many browsers."""
-    person = lock_staff(actor.id)
+    person = _lock_own(actor)
     return _record_ended(person, _end_all(person, keep=keep), actor=actor)
 
 
 def change_own_password(*, old: str, new: str, keep: int, actor: Actor) -> None:
     """Changes the password and ends every sign-in but `keep`. Raises Invalid for a wrong old or unfit new one."""
-    person = lock_staff(actor.id)
+    person = _lock_own(actor)
     _check_password(person, old, field="old")
     try:
         person.password_hash = passwords.hash_password(new)
@@ -154,7 +155,7 @@ def change_own_password(*, old: str, new: str, keep: int, actor: Actor) -> None:
 
 def turn_on_second_factor(*, secret: str, code: str, actor: Actor) -> None:
     """Raises Invalid for a code that does not match the secret, or when it is on already."""
-    person = lock_staff(actor.id)
+    person = _lock_own(actor)
     if person.totp_secret:
         raise Invalid({"code": "Two-step sign-in is on already. Turn it off first to use another app."})
     second_factor.turn_on(person, secret=secret, code=code, actor=actor)
@@ -162,7 +163,7 @@ def turn_on_second_factor(*, secret: str, code: str, actor: Actor) -> None:
 
 def turn_off_second_factor(*, password: str, actor: Actor) -> None:
     """Raises Invalid for a wrong password. A second call changes nothing."""
-    person = lock_staff(actor.id)
+    person = _lock_own(actor)
     _check_password(person, password, field="password")
     second_factor.turn_off(person, actor=actor)
 
@@ -172,6 +173,12 @@ def _lock_for(staff_id: int, actor: Actor) -> Staff:
     # All active owners in one order: two owners who demote each other at once wait for one another here.
     db.session.execute(_active_owners().order_by(Staff.id).with_for_update())
     return lock_staff(staff_id)
+
+
+def _lock_own(actor: Actor) -> Staff:
+    if actor.id is None:
+        raise NotFound("There is no such person.")
+    return lock_staff(actor.id)
 
 
 def _active_owners():
@@ -189,7 +196,7 @@ def _end_all(person: Staff, *, keep: int | None = None) -> int:
     query = update(SignIn).where(*living).values(ended_at=utc_now())
     if keep is not None:
         query = query.where(SignIn.id != keep)
-    return db.session.execute(query.execution_options(synchronize_session=False)).rowcount
+    return changed_rows(db.session.execute(query.execution_options(synchronize_session=False)))
 
 
 def _record_ended(person: Staff, ended: int, *, actor: Actor) -> int:

@@ -1,7 +1,8 @@
 """SQL that each database writes in its own way."""
 
-from typing import Any
+from typing import Any, cast
 
+from sqlalchemy import CursorResult, Result
 from sqlalchemy.dialects import postgresql, sqlite
 
 from shop.extensions import db
@@ -16,3 +17,8 @@ def insert_if_absent(model, *, unique: list[str], values: dict):
     """
     statement = _INSERT[db.engine.dialect.name](model).values(**values)
     return statement.on_conflict_do_nothing(index_elements=unique)
+
+
+def changed_rows(result: Result) -> int:
+    """How many rows an UPDATE or DELETE has touched."""
+    return cast(CursorResult, result).rowcount
