@@ -77,10 +77,10 @@ def _sealed(*, after: int) -> Iterator:
     batch = db.session.execute(_ROWS.where(claimed).order_by(Event.position, Event.id).limit(_BATCH))
     while rows := batch.all():
         yield from rows
-        after = tuple_(Event.position, Event.id) > tuple_(rows[-1].position, rows[-1].id)
+        further = tuple_(Event.position, Event.id) > tuple_(rows[-1].position, rows[-1].id)
         # Said again without the id: an index on positions alone can be entered in the middle by it.
-        after = and_(Event.position >= rows[-1].position, after)
-        batch = db.session.execute(_ROWS.where(after).order_by(Event.position, Event.id).limit(_BATCH))
+        claimed = and_(Event.position >= rows[-1].position, further)
+        batch = db.session.execute(_ROWS.where(claimed).order_by(Event.position, Event.id).limit(_BATCH))
 
 
 def _fault(fact, *, expected: int, previous: str) -> str:

@@ -42,7 +42,7 @@ class Entry:
     """One fact in words. `about` is what it happened to, `about_name` how people call that."""
 
     position: int
-    hash: str
+    hash: str | None
     at: datetime
     verb: str
     who: str
@@ -126,6 +126,8 @@ def _entries(facts: list[Event]) -> list[Entry]:
 
 
 def _entry(fact: Event, body: dict, names: dict[str, str]) -> Entry:
+    if fact.position is None:
+        raise ValueError("an event without a position is not in the log yet")
     detail = json.loads(fact.detail.body) if fact.detail else {}
     return Entry(
         position=fact.position,

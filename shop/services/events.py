@@ -96,5 +96,5 @@ def _after_transaction_end(session, ended) -> None:
 
 def _inherit_locks(session: Session, savepoint: SessionTransaction) -> None:
     for name, taken_in in _locks(session).items():
-        if taken_in is savepoint:
+        if taken_in is savepoint and savepoint.parent is not None:
             _locks(session)[name] = savepoint.parent

@@ -63,8 +63,8 @@ def _database_ms() -> float:
 
 
 def _relay() -> RelayState:
-    waiting = db.session.scalar(select(func.count()).select_from(Event).where(Event.position.is_(None)))
-    return RelayState(relay.head()[0], waiting, relay.lag_seconds())
+    waiting = select(func.count()).select_from(Event).where(Event.position.is_(None))
+    return RelayState(relay.head()[0], db.session.scalars(waiting).one(), relay.lag_seconds())
 
 
 def _deliveries() -> dict[str, dict[str, int]]:

@@ -71,9 +71,9 @@ class _Heartbeat:
     def _alive(self) -> dict[Engine, list[tuple[int, int]]]:
         claims: dict[Engine, list[tuple[int, int]]] = {}
         with self._guard:
-            for (engine, *claim), since in self._since.items():
+            for (engine, delivery_id, attempt), since in self._since.items():
                 if time.monotonic() - since < LONGEST_RUN:
-                    claims.setdefault(engine, []).append(tuple(claim))
+                    claims.setdefault(engine, []).append((delivery_id, attempt))
         return claims
 
 

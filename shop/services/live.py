@@ -53,7 +53,8 @@ def _changes(rows) -> list[dict]:
     ids = {_repair_id(aggregate) for _, _, aggregate, _ in rows} - {None}
     if not ids:
         return []
-    numbers = dict(map(tuple, db.session.execute(select(Repair.id, Repair.number).where(Repair.id.in_(ids)))))
+    query = select(Repair.id, Repair.number).where(Repair.id.in_(ids))
+    numbers = {row.id: row.number for row in db.session.execute(query)}
     return [
         {"position": position, "verb": verb, "number": numbers[_repair_id(aggregate)], "actor": actor}
         for position, verb, aggregate, actor in rows

@@ -34,7 +34,7 @@ def deliver(delivery: Delivery) -> None:
     state = _state_of(delivery)
     template = _template(delivery.event.verb, state)
     reason = _reason_to_skip(repair, state, template)
-    if reason:
+    if repair is None or reason:
         db.session.execute(held(delivery.id, delivery.attempt).values(error=f"Skipped: {reason}"))
     elif not _is_written(delivery):
         db.session.add(_write(delivery, repair, state, template))

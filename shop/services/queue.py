@@ -5,6 +5,7 @@ partial indexes, pages by keyset, search through one trigram index.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -99,7 +100,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    rows: list
+    rows: Sequence
     next: str | None
 
 
@@ -139,7 +140,7 @@ def page(filters: Filters, *, me: int, day_ends: datetime) -> Page:
     return Page(rows[:PAGE], _cursor(rows[PAGE - 1], by_due=filters.by_due))
 
 
-def rows_of(numbers: list[str], filters: Filters, *, me: int, day_ends: datetime) -> tuple[list, set[str]]:
+def rows_of(numbers: list[str], filters: Filters, *, me: int, day_ends: datetime) -> tuple[Sequence, set[str]]:
     """Rows of these tickets, and which of them the filters still show."""
     source = select(Repair).where(Repair.number.in_(numbers)).subquery()
     rows = db.session.execute(_joined(source, by_due=filters.by_due)).all()
@@ -153,18 +154,25 @@ def rows_of(numbers: list[str], filters: Filters, *, me: int, day_ends: datetime
 def count_open(*, me: int, day_ends: datetime) -> Counts:
     """Counts of the open part in one statement, read from one partial index."""
     rows = db.session.execute(_count_statement(), {"me": me, "now": utc_now(), "day_ends": day_ends}).all()
-    sums = (sum(row[i] for row in rows) for i in range(2, 6))
-    return Counts({row[0]: row[1] for row in rows}, *sums, position=(rows[0][6] or 0) if rows else 0)
+    late, today, mine, unassigned = (sum(row[i] for row in rows) for i in range(2, 6))
+    return Counts(
+        {row[0]: row[1] for row in rows},
+        late=late,
+        today=today,
+        mine=mine,
+        unassigned=unassigned,
+        position=(rows[0][6] or 0) if rows else 0,
+    )
 
 
 def open_by_assignee() -> dict[int, int]:
     """How many open repairs each person has."""
     query = (
-        select(Repair.assignee_id, func.count())
+        select(Repair.assignee_id, func.count().label("number"))
         .where(literal_column("is_open"), Repair.assignee_id.is_not(None))
         .group_by(Repair.assignee_id)
     )
-    return dict(db.session.execute(query).all())
+    return {row.assignee_id: row.number for row in db.session.execute(query)}
 
 
 def _faults(filters: Filters):
@@ -212,7 +220,7 @@ def _values(filters: Filters, *, me: int, day_ends: datetime) -> dict:
         f"word_{place}": _as_phrase(word) if dialect == "sqlite" and len(word) >= _INDEXED_FROM else _as_part(word)
         for place, word in enumerate(search_words(filters.q) if filters.q else ())
     }
-    after_due, after_id = _read_cursor(filters) if filters.after else (None, None)
+    after_due, after_id = _read_cursor(filters) or (None, None)
     person = me if filters.assignee == "me" else int(filters.assignee) if filters.assignee.isdecimal() else None
     return {
         **words, "me": me, "now": utc_now(), "day_ends": day_ends, "status": filters.status, "person": person,

@@ -121,7 +121,7 @@ def edit(repair: Repair, changes: dict[str, str], *, base: dict[str, str], actor
     """
     _check_rights(changes, actor)
     if unseen := changes.keys() - base.keys():
-        raise Invalid({field: "Reload the page and type this again." for field in unseen})
+        raise Invalid(dict.fromkeys(unseen, "Reload the page and type this again."))
     cleaned, base = _clean(changes), {field: _plain(base[field]) for field in changes}
     current = {field: _read(repair, field) for field in cleaned}
     mine = {field: value for field, value in cleaned.items() if value != base[field]}

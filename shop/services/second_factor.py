@@ -43,6 +43,8 @@ def turn_off(person: Staff, *, actor: Actor) -> None:
 
 def accept(person: Staff, code: str) -> bool:
     """True if the code is right and was not used before. Marks it as used."""
+    if person.totp_secret is None:
+        return False
     try:
         secret = vault.decrypt(person.totp_secret)
     except InvalidToken:

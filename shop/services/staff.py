@@ -139,7 +139,7 @@ def living_sign_ins(ids: list[int]) -> dict[int, str]:
             SignIn.id.in_(ids), SignIn.ended_at.is_(None), SignIn.expires_at > utc_now(), Staff.disabled_at.is_(None)
         )
     )
-    return dict(map(tuple, db.session.execute(query)))
+    return {row.id: row.role for row in db.session.execute(query)}
 
 
 def touch(signed_in: SignedIn) -> None:
@@ -181,14 +181,15 @@ def list_assignees() -> list[tuple[int, str]]:
         .where(Staff.disabled_at.is_(None), Staff.role != Role.READ_ONLY)
         .order_by(Staff.name)
     )
-    return [tuple(row) for row in db.session.execute(query)]
+    return [(row.id, row.name) for row in db.session.execute(query)]
 
 
 def names(ids: set[int]) -> dict[int, str]:
     """The name of each of these people, also of those who have left."""
     if not ids:
         return {}
-    return dict(map(tuple, db.session.execute(select(Staff.id, Staff.name).where(Staff.id.in_(ids)))))
+    query = select(Staff.id, Staff.name).where(Staff.id.in_(ids))
+    return {row.id: row.name for row in db.session.execute(query)}
 
 
 def clean_email(email: str) -> str:
