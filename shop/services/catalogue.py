@@ -252,7 +252,8 @@ def import_devices(rows: Iterable[Mapping], *, dry_run: bool = False, skip_bad: 
 
 
 def _checked_rows(rows: Iterable[Mapping], *, known_brands: set[str]) -> tuple[list[dict], list[BadRow]]:
-    good, bad, first_line = [], [], {}
+    good, bad = [], []
+    first_line: dict[tuple[str, str], int] = {}
     for number, row in enumerate(rows, start=2):
         line = getattr(rows, "line_num", number)
         try:

@@ -1,12 +1,14 @@
 """Rows by the hundred thousand: streamed COPY on PostgreSQL, executemany on SQLite, in the caller's transaction."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
-import psycopg
 from sqlalchemy import Table, func, insert, select, text
 
 from shop.extensions import db
+
+if TYPE_CHECKING:
+    from psycopg import Connection
 
 # An index is cheaper to build once than to feed a row at a time, from about this many rows on.
 REBUILD_FROM = 20_000
@@ -27,7 +29,7 @@ def write_rows(table: Table, rows: Sequence[NamedTuple]) -> None:
     connection, columns = db.session.connection(), rows[0]._fields
     if connection.dialect.name == "postgresql":
         statement = f"COPY {table.name} ({', '.join(columns)}) FROM STDIN"
-        driver = cast(psycopg.Connection, connection.connection.driver_connection)
+        driver = cast("Connection", connection.connection.driver_connection)
         with driver.cursor() as cursor, cursor.copy(statement) as copy:
             for row in rows:
                 copy.write_row(row)

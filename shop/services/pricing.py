@@ -66,7 +66,7 @@ def calculate(
     if device is None:
         faults["device_id"] = gettext("Choose a device from the catalogue.")
     kinds = _chosen_repairs(repair_type_ids, device, faults)
-    if faults:
+    if device is None or faults:
         raise Invalid(faults)
     facts = PriceFacts(
         device_category=device.category,
@@ -224,7 +224,7 @@ def _shown(value, locale: str) -> str:
     return str(value)
 
 
-def make_quote(price: Price, *, device_id: int, repair_type_ids: Sequence[int]) -> Quote:
+def make_quote(price: Price, *, device_id: int | None, repair_type_ids: Sequence[int]) -> Quote:
     """Keeps the price as it is now, until its `valid_until`; later rules never alter it."""
     quote = Quote(
         facts=_dump({**asdict(price.facts), "device_id": device_id, "repair_type_ids": list(repair_type_ids)}),
