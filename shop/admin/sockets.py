@@ -185,7 +185,7 @@ def _leave(connection: Connection, number: str, repair_id: int) -> None:
 
 def _forget(connection: Connection) -> None:
     try:
-        for number, repair_id in connection.watched.items():
+        for number, repair_id in list(connection.watched.items()):
             _leave(connection, number, repair_id)
     except Exception:
         # It expires by itself.

@@ -22,12 +22,12 @@ PAGES = [
     ],
 ]
 
-# Links inside running text and controls that fill their label are measured by what can be pressed.
+# Measured by what can be pressed: a label for its box, a row of the queue for its link. Links in running text are free.
 SMALL_TARGETS = """() => {
   const controls = document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary");
   const inText = (node) => node.matches("a") && getComputedStyle(node).display === "inline";
   return [...controls].filter((node) => node.checkVisibility() && !inText(node)).map((node) => {
-    const area = node.matches("[type=checkbox], [type=radio]") ? node.closest("label") ?? node : node;
+    const area = node.closest("label, [data-repair]:has(a)") ?? node;
     const box = area.getBoundingClientRect();
     return { html: node.outerHTML.slice(0, 120), width: box.width, height: box.height };
   }).filter(({ width, height }) => width > 1 && height > 1 && (width < 23.5 || height < 23.5));

@@ -3,8 +3,9 @@
 import pytest
 from playwright.sync_api import expect
 
+from shop.services.demo_people import PASSWORD
 from tests.browser.conftest import assert_quiet
-from tests.browser.console import api_booking, change, field_of, is_live
+from tests.browser.console import api_booking, change, field_of, is_live, sign_out_everywhere
 
 YOURS = "Display assembly broken, frame straight. Front camera bracket bent but reusable."
 THEIRS = "Display assembly broken, frame straight. Ear speaker mesh torn, add to quote."
@@ -110,12 +111,12 @@ def test_what_was_typed_is_there_again_after_the_sign_in_was_lost(busy_shop, sig
     page = signed_in("maya", alone=True)
     page.goto(f"/admin/repairs/{number}/edit")
     page.get_by_label("Diagnosis").fill(YOURS)
-    page.context.clear_cookies()
+    is_live(page)
 
-    save(page)
-    page.get_by_role("link", name="Sign in").click()
+    sign_out_everywhere(busy_shop, "Maya Lind")
+    page.wait_for_url("**/login?next=**")
     page.get_by_label("E-mail").fill("maya@revivatech.example")
-    page.get_by_label("Password").fill("demo-shop-2026")
+    page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
 
     expect(page.get_by_label("Diagnosis")).to_have_value(YOURS)
