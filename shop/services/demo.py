@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import chain, islice
 
 from sqlalchemy import exists, select
@@ -83,7 +84,7 @@ def fill(
 
 
 def has_repairs() -> bool:
-    return db.session.scalar(select(exists().where(Repair.id.is_not(None))))
+    return db.session.scalars(select(exists().where(Repair.id.is_not(None)))).one()
 
 
 def _is_postgresql() -> bool:
@@ -139,7 +140,8 @@ class _Filling:
 
     def _write(self, batch: list[tuple[int, float]]) -> None:
         ids = [new_ids(model.__table__, len(batch)) for model in (Repair, Customer, Device)]
-        repairs, lines, notes, imported = [], [], [], []
+        repairs, notes, imported = [], [], []
+        lines: list[LineRow] = []
         for (index, begun), repair_id, customer_id, device_id in zip(batch, *ids, strict=True):
             intake = self.counter.serve(self.time.at(begun), customer_id=customer_id, device_id=device_id)
             story = self._story(index, begun, intake)
@@ -161,14 +163,15 @@ class _Filling:
         self.log.append(imported)
 
     def _story(self, index: int, begun: float, intake: Intake) -> Story:
-        common = {"time": self.time, "latest": self.latest, "crew": self.crew, "rng": self.rng}
         if index < self.count - max(TOLD, self.on_board):
-            return archived(intake, begun, **common)
-        status, due_at = self.board.get(index - (self.count - self.on_board), (None, None))
-        if status is None:
-            return told(intake, begun, closed_state(intake.complaint.outcome, self.rng), due_at=None, **common)
+            return archived(intake, begun, time=self.time, latest=self.latest, crew=self.crew, rng=self.rng)
+        tell = partial(told, intake, begun, time=self.time, latest=self.latest, crew=self.crew, rng=self.rng)
+        place = index - (self.count - self.on_board)
+        if place not in self.board:
+            return tell(closed_state(intake.complaint.outcome, self.rng), due_at=None)
+        status, due_at = self.board[place]
         soonest = self.time.at(begun) + timedelta(minutes=45)
-        return told(intake, begun, status, due_at=max(due_at, soonest), **common)
+        return tell(status, due_at=max(due_at, soonest))
 
     def _repair(self, repair_id: int, intake: Intake, story: Story) -> RepairRow:
         customer, device, is_still_open = intake.customer, intake.device, is_open(story.status)
@@ -196,7 +199,7 @@ class _Filling:
             currency=intake.price.currency,
             received_at=story.received_at,
             due_at=story.due_at,
-            updated_at=story.happenings[-1].at if story.happenings else story.status_since,
+            updated_at=story.happenings[-1].moment if story.happenings else story.status_since,
             closed_at=None if is_still_open else story.status_since,
             version=len(story.happenings) or 1,
             search_text=search_text(
@@ -218,14 +221,14 @@ def _notes(written: list[tuple[int, Happening]]) -> list[NoteRow]:
     for (repair_id, happening), note_id in zip(written, new_ids(Note.__table__, len(written)), strict=True):
         happening.body["note"] = note_id
         author = int(happening.actor.removeprefix("staff:"))
-        rows.append(NoteRow(note_id, repair_id, author, happening.note, happening.at))
+        rows.append(NoteRow(note_id, repair_id, author, happening.note, happening.moment))
     return rows
 
 
 def _facts(repair_id: int, happenings: list[Happening]) -> Iterator[Fact]:
     for version, happening in enumerate(happenings, start=1):
         yield Fact(
-            happening.at, f"repair:{repair_id}", version, happening.verb, happening.actor, happening.body,
+            happening.moment, f"repair:{repair_id}", version, happening.verb, happening.actor, happening.body,
             happening.detail,
         )  # fmt: skip
 

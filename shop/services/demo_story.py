@@ -52,6 +52,13 @@ class Happening:
     note: str = ""
     at: datetime | None = None
 
+    @property
+    def moment(self) -> datetime:
+        """Raises ValueError before the happening has its time."""
+        if self.at is None:
+            raise ValueError(f"{self.verb} has no time yet")
+        return self.at
+
 
 @dataclass(slots=True)
 class Story:
