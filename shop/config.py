@@ -1,4 +1,4 @@
-"""Settings from the environment, checked at start. A wrong one stops the start with a sentence that says what to set."""
+"""Settings from the environment, checked at start. A wrong one stops the start with a sentence on what to set."""
 
 import secrets
 from pathlib import Path
@@ -89,7 +89,9 @@ def _database_url(url: str, data: Path) -> str:
     except ArgumentError:
         backend = ""
     if backend not in {"postgresql", "sqlite"}:
-        raise ValueError("DATABASE_URL must be a PostgreSQL or SQLite address, such as postgresql://user:password@host/shop")
+        raise ValueError(
+            "DATABASE_URL must be a PostgreSQL or SQLite address, such as postgresql://user:password@host/shop"
+        )
     return url
 
 
@@ -97,7 +99,9 @@ def _data_folder(path: Path) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ValueError(f"SHOP_DATA cannot be used ({error.strerror}): set it to a folder that can be written") from None
+        raise ValueError(
+            f"SHOP_DATA cannot be used ({error.strerror}): set it to a folder that can be written"
+        ) from None
     return path.resolve()
 
 

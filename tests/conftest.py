@@ -150,7 +150,10 @@ def create_postgresql(suffix: str = "") -> str:
 def _clean(app, database: str) -> None:
     if database == "sqlite":
         data = app.config["SETTINGS"].SHOP_DATA
-        with closing(sqlite3.connect(data / "template.db")) as clean, closing(sqlite3.connect(data / "shop.db")) as used:
+        with (
+            closing(sqlite3.connect(data / "template.db")) as clean,
+            closing(sqlite3.connect(data / "shop.db")) as used,
+        ):
             clean.backup(used)
         return
     tables = [table.name for table in reversed(db.metadata.sorted_tables) if table.name not in REFERENCE]

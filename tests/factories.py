@@ -65,15 +65,26 @@ def repair(status: State = State.RECEIVED, **values) -> Repair:
     label = values.pop("label", "iPhone 14 Pro")
     model = db.session.scalar(select(DeviceModel).where(DeviceModel.name == label))
     device = Device(
-        customer_id=owner.id, label=label, model_id=model.id if model else None,
-        imei=values.pop("imei", ""), serial=values.pop("serial", ""),
+        customer_id=owner.id,
+        label=label,
+        model_id=model.id if model else None,
+        imei=values.pop("imei", ""),
+        serial=values.pop("serial", ""),
     )
     db.session.add(device)
     db.session.flush()
     key = next_repair_id()
     row = Repair(
-        id=key, number=f"RT-{key + 10_000}", location_id=location().id, customer_id=owner.id, device_id=device.id,
-        **{"problem": "Cracked screen, touch dead along the top", "due_at": datetime.now(UTC) + timedelta(days=1), **values},
+        id=key,
+        number=f"RT-{key + 10_000}",
+        location_id=location().id,
+        customer_id=owner.id,
+        device_id=device.id,
+        **{
+            "problem": "Cracked screen, touch dead along the top",
+            "due_at": datetime.now(UTC) + timedelta(days=1),
+            **values,
+        },
     )
     row.version = 0
     row.customer, row.device = owner, device

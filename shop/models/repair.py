@@ -28,8 +28,12 @@ class Repair(db.Model):
         CheckConstraint("version >= 0", name="version"),
         Index("ix_repairs_open_due", "due_at", "id", postgresql_where=_OPEN, sqlite_where=_OPEN),
         Index(
-            "ix_repairs_open_counts", "status", "assignee_id", "due_at",
-            postgresql_where=_OPEN, sqlite_where=_OPEN,
+            "ix_repairs_open_counts",
+            "status",
+            "assignee_id",
+            "due_at",
+            postgresql_where=_OPEN,
+            sqlite_where=_OPEN,
         ),
         Index("ix_repairs_status_id", "status", "id"),
         Index("ix_repairs_assignee_id", "assignee_id", "id"),
@@ -85,8 +89,14 @@ class Repair(db.Model):
     def refresh_search_text(self) -> None:
         """All that a person may look for, in one lower-case text under one trigram index."""
         self.search_text = search_text(
-            self.number, self.customer.name, self.customer.phone, self.customer.email,
-            self.device.label, self.device.imei, self.device.serial, self.problem,
+            self.number,
+            self.customer.name,
+            self.customer.phone,
+            self.customer.email,
+            self.device.label,
+            self.device.imei,
+            self.device.serial,
+            self.problem,
         )
 
 

@@ -24,8 +24,11 @@ def load_reference_data() -> None:
 
 def _first_branch() -> Location:
     branch = Location(
-        name="RevivaTech London", slug="london", address="14 Weaver’s Yard, London E2 7JP",
-        phone="020 7946 0418", pickup_postcodes=_INNER_LONDON,
+        name="RevivaTech London",
+        slug="london",
+        address="14 Weaver’s Yard, London E2 7JP",
+        phone="020 7946 0418",
+        pickup_postcodes=_INNER_LONDON,
     )
     db.session.add(branch)
     db.session.flush()

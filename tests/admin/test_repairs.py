@@ -274,9 +274,7 @@ def test_edit_that_cannot_be_kept_loses_nothing(bench, session, cracked_iphone):
 
 
 def test_edit_of_a_field_that_does_not_exist_is_refused(bench, session, cracked_iphone):
-    answer = bench.post(
-        f"/admin/repairs/{cracked_iphone.number}/edit", data={"now.total": "0", "base.total": "18900"}
-    )
+    answer = bench.post(f"/admin/repairs/{cracked_iphone.number}/edit", data={"now.total": "0", "base.total": "18900"})
 
     assert answer.status_code == 403
     assert session.get(Repair, cracked_iphone.id).total == cracked_iphone.total

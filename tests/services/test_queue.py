@@ -20,7 +20,7 @@ def numbers(session, me=0, **arguments):
 def three(app, technician):
     """Due in one, two and three hours, the first assigned to Priya; and one collected long ago."""
     now = datetime.now(UTC)
-    yield [
+    return [
         factories.repair(State.IN_REPAIR, due_at=now + timedelta(hours=1), assignee_id=technician.id),
         factories.repair(
             State.AWAITING_PARTS, due_at=now + timedelta(hours=2), label="Galaxy S24 Ultra",
