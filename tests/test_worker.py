@@ -29,7 +29,7 @@ WORKER = (
 
 @pytest.fixture(autouse=True)
 def _beside_postgresql(request):
-    if request.getfixturevalue("database") == "sqlite":
+    if "database" in request.fixturenames and request.getfixturevalue("database") == "sqlite":
         pytest.skip("workers stand beside PostgreSQL; on SQLite the web process works alone")
 
 
