@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable
 
 import structlog
-from sqlalchemy import ColumnElement, exists, func, literal_column, select, update
+from sqlalchemy import ColumnElement, exists, func, literal_column, select, tuple_, update
 from sqlalchemy.orm import aliased, joinedload
 
 from shop import database
@@ -55,14 +55,15 @@ def drain(subscriber: str, *, limit: int = 1000, is_stopping: Callable[[], bool]
         claims = claim(subscriber, at_once=min(CLAIM_AT_ONCE, limit - ran))
         if not claims:
             break
-        with holding(claims) as done:
-            for delivery_id, attempt in claims:
+        with holding(claims) as lease:
+            loaded = _load(claims)
+            for claimed in claims:
                 if is_stopping():
-                    give_back(delivery_id, attempt=attempt)
+                    give_back(*claimed)
                 else:
-                    run(delivery_id, attempt=attempt)
+                    run(*claimed, loaded=loaded.get(claimed) if lease.is_certain(claimed) else None)
                     ran += 1
-                done(delivery_id, attempt)
+                lease.end(claimed)
     return ran
 
 
@@ -97,9 +98,12 @@ def claim(subscriber: str, *, at_once: int = CLAIM_AT_ONCE) -> list[tuple[int, i
     return sorted((row.id, row.attempt) for row in taken)
 
 
-def run(delivery_id: int, *, attempt: int) -> None:
-    """Runs one claimed delivery and finishes it, unless another attempt has taken it over; commits."""
-    delivery = _load(delivery_id, attempt)
+def run(delivery_id: int, attempt: int, *, loaded: Delivery | None = None) -> None:
+    """Runs one claimed delivery and finishes it, unless another attempt has taken it over; commits.
+
+    `loaded` spares the look whether it is still ours: give it only while the lease is certain.
+    """
+    delivery = loaded or _load([(delivery_id, attempt)]).get((delivery_id, attempt))
     if delivery is None:
         log.warning("delivery_late", delivery=delivery_id, attempt=attempt)
     elif attempt > delivery.attempts_allowed:
@@ -108,7 +112,7 @@ def run(delivery_id: int, *, attempt: int) -> None:
         _handle(delivery)
 
 
-def give_back(delivery_id: int, *, attempt: int) -> None:
+def give_back(delivery_id: int, attempt: int) -> None:
     """Returns a claimed delivery that was not begun; commits. The attempt does not count as one."""
     values = {
         "state": DeliveryState.WAITING,
@@ -167,21 +171,22 @@ def _is_due() -> ColumnElement[bool]:
     return _unfinished(Delivery) & (Delivery.due_at <= database_now())
 
 
-def _load(delivery_id: int, attempt: int) -> Delivery | None:
-    """The delivery, if this attempt still holds it, detached: no transaction stays open around the handler."""
+def _load(claims: list[tuple[int, int]]) -> dict[tuple[int, int], Delivery]:
+    """Those deliveries that these attempts still hold, detached: no transaction stays open around a handler."""
     query = (
         select(Delivery)
         .options(joinedload(Delivery.event).joinedload(Event.detail))
-        .where(Delivery.id == delivery_id, Delivery.attempt == attempt, Delivery.state == DeliveryState.RUNNING)
+        .where(tuple_(Delivery.id, Delivery.attempt).in_(claims), Delivery.state == DeliveryState.RUNNING)
         .execution_options(populate_existing=True)
     )
     with database.reading():
-        delivery = db.session.scalar(query)
-        for loaded in (delivery, delivery.event, delivery.event.detail) if delivery else ():
-            if loaded is not None:
-                db.session.expunge(loaded)
+        found = {(delivery.id, delivery.attempt): delivery for delivery in db.session.scalars(query)}
+        for delivery in found.values():
+            for row in (delivery.event.detail, delivery.event, delivery):
+                if row is not None and row in db.session:
+                    db.session.expunge(row)
         db.session.rollback()
-    return delivery
+    return found
 
 
 def _handle(delivery: Delivery) -> None:
