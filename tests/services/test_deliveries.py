@@ -276,11 +276,13 @@ def test_heartbeat_extends_what_is_held_and_nothing_else(session, cracked_iphone
 def test_slow_handler_keeps_its_lease_and_those_of_its_batch(two_repairs, monkeypatch):
     monkeypatch.setattr(leases, "LEASE", 1.5)
     monkeypatch.setattr(leases, "_heartbeat", leases._Heartbeat())
+    monkeypatch.setattr(deliveries, "backoff", lambda _failures: 600.0)
     stolen, pause = [], threading.Event()
 
     def handler(owed):
         pause.wait(3.5)
         stolen.extend(deliveries.claim(MAIL))
+        raise ConnectionAbortedError
 
     monkeypatch.setitem(deliveries.HANDLERS, MAIL, handler)
 
