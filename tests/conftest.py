@@ -20,12 +20,30 @@ from tests.translations import compile_catalogues
 
 POSTGRESQL = os.environ.get("TEST_POSTGRESQL_URL", "postgresql+psycopg://127.0.0.1:5432/postgres")
 REFERENCE = ("device_models", "service_categories", "repair_types", "rule_sets", "price_rules", "locations", "closures")
+GROUPS = {
+    "tests/browser/": "browser",
+    "tests/test_worker.py": "processes",
+    "tests/test_server.py": "processes",
+    "tests/faults/test_kill": "processes",
+    "tests/faults/test_relay": "processes",
+    "tests/faults/test_lease": "processes",
+}
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 
 
 def pytest_generate_tests(metafunc):
     if "database" in metafunc.fixturenames:
         metafunc.parametrize("database", _databases(), scope="session")
+
+
+def pytest_collection_modifyitems(items):
+    """Tests that share a browser, or start servers and workers, run on one test process, one after the other."""
+    for item in items:
+        group = next((group for part, group in GROUPS.items() if part in item.nodeid), None)
+        if group:
+            item.add_marker(pytest.mark.xdist_group(group))
+        if "tests/browser/" in item.nodeid:
+            item.add_marker(pytest.mark.browser)
 
 
 @pytest.fixture(scope="session")

@@ -19,19 +19,20 @@ from shop.models.staff import SignIn
 from shop.services import repairs
 from shop.services.events import record
 from tests.faults.processes import request
+from tests.ports import port
 
 ROOT = Path(__file__).parent.parent
-PORT = int(os.environ.get("TEST_PORT", "8120")) + 2
+PORT = port(2)
 REDIS_URL = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/2")
 LIVE_SECONDS = 10
 
 
 @pytest.fixture
 def start(app):
-    """`start(port, redis_url)`: the server on the database of the test, killed at its end."""
+    """`start(at, redis_url)`: the server on the database of the test, killed at its end."""
     running = []
 
-    def go(port: int = PORT, redis_url: str = "", program: tuple = ("-m", "gunicorn")) -> subprocess.Popen:
+    def go(at: int = PORT, redis_url: str = "", program: tuple = ("-m", "gunicorn")) -> subprocess.Popen:
         settings = app.config["SETTINGS"]
         environment = {
             **os.environ,
@@ -39,7 +40,7 @@ def start(app):
             "SECRET_KEY": settings.SECRET_KEY,
             "SHOP_DATA": str(settings.SHOP_DATA),
             "REDIS_URL": redis_url,
-            "PORT": str(port),
+            "PORT": str(at),
             "THREADS": "16",
             "LOG_LEVEL": "ERROR",
         }
@@ -48,8 +49,8 @@ def start(app):
         )
         running.append(process)
         if "gunicorn" in program:
-            wait_until_ready(port)
-            assert process.poll() is None, f"another server holds port {port}"
+            wait_until_ready(at)
+            assert process.poll() is None, f"another server holds port {at}"
         return process
 
     yield go

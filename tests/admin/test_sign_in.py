@@ -259,3 +259,13 @@ def test_many_tries_from_one_address_are_slowed_down(tmp_path):
 
     assert found["statuses"] == [422] * 20 + [429]
     assert 0 < int(found["retry"]) <= 60
+
+
+def test_a_change_long_after_the_sign_in_does_not_wait_for_itself(browser_of, technician, session, cracked_iphone):
+    bench = browser_of(technician)
+    session.query(SignIn).update({SignIn.seen_at: datetime.now(UTC) - timedelta(minutes=5)})
+    session.commit()
+
+    answer = bench.post(f"/admin/repairs/{cracked_iphone.number}/notes", data={"body": "Ring before noon"})
+
+    assert answer.status_code == 303

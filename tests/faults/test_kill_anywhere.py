@@ -16,9 +16,10 @@ from shop.extensions import db
 from shop.services import audit, relay
 from tests import bookings
 from tests.faults.processes import Clients, Processes
+from tests.ports import port
 
 REDIS_URL = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/2")
-PORT = int(os.environ.get("TEST_PORT", "8120"))
+PORT = port(0)
 SETTLE_SECONDS = 60
 
 

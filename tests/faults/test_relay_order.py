@@ -18,8 +18,9 @@ from shop.services import audit, relay, repairs
 from shop.services.events import record
 from tests import factories
 from tests.faults.processes import Processes
+from tests.ports import port
 
-PORT = 8121
+PORT = port(1)
 SETTLE_SECONDS = 30
 
 
