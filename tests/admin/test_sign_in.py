@@ -263,7 +263,7 @@ def test_many_tries_from_one_address_are_slowed_down(tmp_path):
 
 def test_a_change_long_after_the_sign_in_does_not_wait_for_itself(browser_of, technician, session, cracked_iphone):
     bench = browser_of(technician)
-    session.query(SignIn).update({SignIn.seen_at: datetime.now(UTC) - timedelta(minutes=5)})
+    session.query(SignIn).update({SignIn.seen_at: utc_now() - timedelta(minutes=5)})
     session.commit()
 
     answer = bench.post(f"/admin/repairs/{cracked_iphone.number}/notes", data={"body": "Ring before noon"})
