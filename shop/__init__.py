@@ -78,6 +78,7 @@ def register_request_hooks(app: Flask) -> None:
     logs.init_app(app)
     security.init_app(app)
     database.init_app(app)
+    locales.init_app(app)
     filters.init_app(app)
     errors.init_app(app)
 

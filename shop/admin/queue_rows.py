@@ -50,17 +50,19 @@ def tabs(counts: queue.Counts) -> list[Tab]:
     ]
 
 
-def render_row(row, *, gone: bool = False) -> Markup:
-    """One `<tr>`. `gone` greys a row that the list's filters no longer show."""
-    minute = int(utc_now().timestamp()) // 60
-    return _render(tuple(row), row._fields, gone, minute, str(get_locale()))
+def render_rows(rows, *, shown: set[str] | None = None) -> list[Markup]:
+    """A `<tr>` each. A row whose number is not in `shown` is greyed: the list's filters no longer show it."""
+    minute, locale = int(utc_now().timestamp()) // 60, str(get_locale())
+    return [
+        _render(tuple(row), row._fields, shown is not None and row.number not in shown, minute, locale) for row in rows
+    ]
 
 
 def changes(filters: queue.Filters, numbers: list[str]) -> str:
     """Rows that changed and the tabs with their new counts, for a list that is open."""
     now = scope()
     found, shown = queue.rows_of(numbers, filters, **now)
-    rows = Markup().join(render_row(row, gone=row.number not in shown) for row in found)
+    rows = Markup().join(render_rows(found, shown=shown))
     bar = render_block("admin/repairs/queue.html", "queue_tabs", filters=filters, tabs=tabs(queue.count_open(**now)))
     return Markup("<table><tbody>{}</tbody></table>{}").format(rows, Markup(bar))  # noqa: S704 - both are escaped
 

@@ -9,7 +9,7 @@ from shop.admin import conflict
 from shop.admin.access import requires
 from shop.admin.answers import dialog, done, refused
 from shop.admin.console import ConsoleView, show
-from shop.admin.queue_rows import changes, render_row, scope, tabs
+from shop.admin.queue_rows import changes, render_rows, scope, tabs
 from shop.admin.ticket import ticket_facts
 from shop.extensions import db
 from shop.models.errors import Invalid, Stale
@@ -31,7 +31,7 @@ class RepairsView(ConsoleView):
         acts = [act for act in ("move", "assign") if current_user.may(f"repair.{act}")]
         return show(
             "admin/repairs/queue.html", "queue_body",
-            filters=filters, page=page, rows=[render_row(row) for row in page.rows],
+            filters=filters, page=page, rows=render_rows(page.rows),
             counts=counts, tabs=tabs(counts), people=staff.list_assignees(),
             acts=acts, foot_keys=_foot_keys(acts),
         )  # fmt: skip

@@ -321,12 +321,17 @@ def _view_conditions(view: str):
         yield Repair.status == _VIEW_STATUS[view]
 
 
+def _is_unfinished():
+    # As text: parameters would be expanded anew at every run.
+    return Repair.status.not_in([literal_column(f"'{state}'") for state in sorted(DONE)])
+
+
 def _is_late():
-    return and_(Repair.due_at < _NOW, Repair.status.not_in(DONE))
+    return and_(Repair.due_at < _NOW, _is_unfinished())
 
 
 def _is_due_today():
-    return and_(Repair.due_at >= _NOW, Repair.due_at < _DAY_ENDS, Repair.status.not_in(DONE))
+    return and_(Repair.due_at >= _NOW, Repair.due_at < _DAY_ENDS, _is_unfinished())
 
 
 def search_words(q: str) -> list[str]:
