@@ -1,12 +1,16 @@
 """How the web process is served: `gunicorn` in this folder needs no other argument."""
 
+import contextlib
 import os
 import signal
 import threading
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from shop import background
 from shop.admin import sockets
 from shop.config import load_settings
+from shop.services import catalogue
 
 settings = load_settings()
 
@@ -24,6 +28,9 @@ control_socket_disable = True
 
 def post_worker_init(worker):
     app = worker.wsgi
+    # So that the first visitor does not wait for the search index; without a database the page will say so.
+    with app.app_context(), contextlib.suppress(SQLAlchemyError):
+        catalogue.device_index()
     worker.stop_background = background.start_embedded(app) if settings.is_embedded else lambda: None
     signal.signal(signal.SIGTERM, lambda *received: _leave(worker, *received))
 
