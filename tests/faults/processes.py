@@ -35,11 +35,11 @@ class Processes:
             "GUARD": guard,
         }
         self.commands = {
-            "web": [sys.executable, "-m", "gunicorn", "tests.faults.under_test:app", "--log-level", "critical"]
+            "web": [sys.executable, "-m", "gunicorn", "tests.faults.served:app", "--log-level", "critical"]
         }
-        self.commands |= {name: [sys.executable, "-m", "tests.faults.under_test", "relay"] for name in relays}
+        self.commands |= {name: [sys.executable, "-m", "tests.faults.served", "relay"] for name in relays}
         if redis_url:
-            self.commands["worker"] = [sys.executable, "-m", "tests.faults.under_test"]
+            self.commands["worker"] = [sys.executable, "-m", "tests.faults.served"]
         self.running: dict[str, subprocess.Popen] = {}
 
     def start(self, name: str) -> None:

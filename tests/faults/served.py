@@ -1,5 +1,5 @@
-"""The shop as the kill test serves it: `gunicorn tests.faults.under_test:app`, or
-`python -m tests.faults.under_test` for a worker, with `relay` after it for a relay alone.
+"""The shop as the kill test serves it: `gunicorn tests.faults.served:app`, or
+`python -m tests.faults.served` for a worker, with `relay` after it for a relay alone.
 
 The product as it is, with short leases, without CSRF tokens, and with a mail handler of the tests. With
 GUARD=off it delivers directly after the commit, as shops without an outbox do.
