@@ -190,10 +190,12 @@ def test_junk_on_the_line_hurts_nobody_else(start, cookie, cracked_iphone):
 
     for junk in ("42[", "42{}", "42[]", '42["watch"', "429999999999999[", '451-["watch",{"_placeholder":true,"num":0}]',
                  "9", "", "x", "40/other,", '42/admin,["watch"]', b"\x00\xff", "42" + "[" * 5000):  # fmt: skip
-        bad = Socket(cookie)
-        bad.hear("hello")
-        bad.line.send(junk)
-        bad.line.close()
+        # How the server ends such a line is its own affair.
+        with contextlib.suppress(simple_websocket.ConnectionClosed):
+            bad = Socket(cookie)
+            bad.hear("hello")
+            bad.line.send(junk)
+            bad.line.close()
     append(cracked_iphone)
 
     assert good.hear("changes") is not None
