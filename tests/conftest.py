@@ -24,6 +24,7 @@ GROUPS = {
     "tests/browser/": "browser",
     "tests/test_worker.py": "processes",
     "tests/test_server.py": "processes",
+    "tests/test_background.py": "processes",
     "tests/faults/test_kill": "processes",
     "tests/faults/test_relay": "processes",
     "tests/faults/test_lease": "processes",
