@@ -1,12 +1,13 @@
-"""What runs beside the requests: the relay, and the deliveries of a web process that works alone.
+"""What runs beside the requests: the relay, the housekeeping, and the deliveries of a web process that works alone.
 
-Embedded, both run on threads of the web process. With Redis, each worker runs a relay that hands
+Embedded, all run on threads of the web process. With Redis, each worker runs a relay that hands
 subscribers to RQ (`shop/jobs.py`), and the web processes only wake it.
 """
 
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 
 import structlog
 from flask import Flask
@@ -15,6 +16,7 @@ from shop import database
 from shop.extensions import db
 from shop.services import (
     deliveries,
+    housekeeping,
     live,
     mails,  # noqa: F401 - registers the handler of mail deliveries
     redis_client,
@@ -25,6 +27,9 @@ from shop.services import (
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY_SECONDS = 1.0
+# Not at the very start, when there is most to do.
+TIDY_FIRST_AFTER_SECONDS = 60.0
+TIDY_EVERY_SECONDS = 3600.0
 
 
 def init_app(app: Flask) -> None:
@@ -37,13 +42,15 @@ def init_app(app: Flask) -> None:
 
 
 def start_embedded(app: Flask) -> Callable[[], None]:
-    """Starts relay and deliveries in this process; returns a function that stops them."""
+    """Starts relay, deliveries and housekeeping in this process; returns a function that stops them."""
     dispatcher = ThreadDispatcher(app)
-    thread = Relay(app, dispatcher)
-    thread.start()
+    threads = Relay(app, dispatcher), Housekeeper(app)
+    for thread in threads:
+        thread.start()
 
     def stop() -> None:
-        thread.stop()
+        for thread in threads:
+            thread.stop()
         dispatcher.stop()
 
     return stop
@@ -85,6 +92,34 @@ class Relay(threading.Thread):
     def _dispatch(self) -> None:
         for subscriber in _reads(deliveries.due_subscribers):
             self.dispatch(subscriber)
+
+
+class Housekeeper(threading.Thread):
+    """Forgets what is old, once an hour. Any number of them may run at once."""
+
+    def __init__(self, app: Flask):
+        super().__init__(name="housekeeper", daemon=True)
+        self.app = app
+        self.stopping = threading.Event()
+
+    def run(self) -> None:
+        pause = TIDY_FIRST_AFTER_SECONDS
+        while not self.stopping.wait(pause):
+            pause = TIDY_EVERY_SECONDS
+            try:
+                with self.app.app_context():
+                    self._tidy()
+            except Exception:
+                log.warning("housekeeping_failed", exc_info=True)
+
+    def stop(self) -> None:
+        self.stopping.set()
+        self.join(timeout=5)
+
+    def _tidy(self) -> None:
+        forgotten = housekeeping.forget_old(is_stopping=self.stopping.is_set)
+        if forgotten.total:
+            log.info("housekeeping", **asdict(forgotten))
 
 
 class ThreadDispatcher:

@@ -1,6 +1,7 @@
-"""Commands: `flask --app wsgi …`. Each commits once."""
+"""Commands: `flask --app wsgi …`. Each commits once; housekeeping, once a batch."""
 
 import sys
+from dataclasses import asdict
 
 import click
 from flask import Flask
@@ -10,7 +11,7 @@ from tqdm import tqdm
 from shop.extensions import db
 from shop.models.errors import Invalid
 from shop.models.permissions import Role
-from shop.services import audit, demo, seed, staff
+from shop.services import audit, demo, housekeeping, seed, staff
 
 user_cli = AppGroup("user", help="People of the staff.")
 audit_cli = AppGroup("audit", help="The sealed log.")
@@ -76,8 +77,15 @@ def add_demo(repairs: int, number: int, if_empty: bool, force: bool, quiet: bool
         click.echo(f"Added {filled.repairs:,} repairs, {filled.open:,} of them open.")
 
 
+@click.command("housekeeping")
+def tidy() -> None:
+    """Forgets old idempotency keys, booking drafts and sign-ins, as the background does once an hour."""
+    for name, count in asdict(housekeeping.forget_old()).items():
+        click.echo(f"{name.replace('_', ' ')}: {count:,}")
+
+
 def register(app: Flask) -> None:
-    for command in (user_cli, audit_cli, load_seed, add_demo):
+    for command in (user_cli, audit_cli, load_seed, add_demo, tidy):
         app.cli.add_command(command)
 
 

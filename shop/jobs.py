@@ -1,7 +1,7 @@
 """Deliveries by RQ: Redis carries names of subscribers, never the work itself, and may be emptied at any moment.
 
-A worker is a relay, a listener for wakes, and an RQ worker in the main thread. While Redis does not answer,
-or nobody takes a job from it, the worker drains by itself.
+A worker is a relay, a housekeeper, a listener for wakes, and an RQ worker in the main thread. While Redis does
+not answer, or nobody takes a job from it, the worker drains by itself.
 """
 
 import signal
@@ -19,7 +19,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker import SimpleWorker
 
-from shop.background import Relay, ThreadDispatcher
+from shop.background import Housekeeper, Relay, ThreadDispatcher
 from shop.services import deliveries, redis_client, wake
 
 log = structlog.get_logger(__name__)
@@ -48,10 +48,13 @@ def run_worker(app: Flask) -> None:
     with app.app_context():
         local = ThreadDispatcher(app)
         relay = Relay(app, QueueDispatcher(redis_client.client(), fallback=local), passed=ALIVE.touch)
+        housekeeper = Housekeeper(app)
         relay.start()
+        housekeeper.start()
         WakeListener(redis_client.blocking_client()).start()
         _work_queue(redis_client.blocking_client())
         relay.stop()
+        housekeeper.stop()
         local.stop()
 
 

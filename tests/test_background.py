@@ -10,7 +10,7 @@ from shop import background
 from shop.extensions import db
 from shop.models.actor import SYSTEM
 from shop.models.event import Delivery, Event
-from shop.services import deliveries, live, relay, repairs, wake
+from shop.services import deliveries, housekeeping, live, relay, repairs, wake
 from shop.services.events import record
 
 
@@ -117,13 +117,15 @@ def test_relay_tells_of_each_look_that_went_well_and_of_no_other(app, monkeypatc
 
 def test_stop_leaves_no_thread_and_nothing_half_done(app, session, cracked_iphone, mails, monkeypatch):
     stop = background.start_embedded(app)
+    begun = {thread.name for thread in threading.enumerate()}
     wait_for(lambda: len(mails) == 1)
 
     wake.relay()
     stop()
 
     names = {thread.name.split("_")[0] for thread in threading.enumerate()}
-    assert not names & {"relay", "deliveries"}
+    assert begun >= {"relay", "housekeeper"}
+    assert not names & {"relay", "housekeeper", "deliveries"}
     assert session.scalar(select(Delivery.state)) == "done"
     assert session.scalar(select(Event.position)) == 1
 
@@ -168,6 +170,26 @@ def test_dispatcher_survives_a_drain_that_fails(app, monkeypatch):
     dispatcher.stop()
 
     assert again
+
+
+def test_housekeeper_comes_again_and_outlives_a_failure(app, monkeypatch):
+    visits = []
+
+    def forget_old(**_) -> housekeeping.Forgotten:
+        visits.append("visit")
+        return 1 / 0 if len(visits) == 1 else housekeeping.Forgotten(sign_ins=1)
+
+    monkeypatch.setattr(housekeeping, "forget_old", forget_old)
+    monkeypatch.setattr(background, "TIDY_FIRST_AFTER_SECONDS", 0.05)
+    monkeypatch.setattr(background, "TIDY_EVERY_SECONDS", 0.05)
+    thread = background.Housekeeper(app)
+
+    thread.start()
+    came_again = wait_for(lambda: len(visits) >= 3)
+    thread.stop()
+
+    assert came_again
+    assert not thread.is_alive()
 
 
 def test_reads_take_no_write_lock(app, cracked_iphone, database):

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from shop.extensions import db
 from shop.models.base import utc_now
@@ -15,6 +15,7 @@ from shop.models.booking import BookingDraft
 from shop.models.errors import NotFound
 
 LIFE = timedelta(days=14)
+# Then housekeeping deletes it.
 KEPT_AFTER_END = timedelta(days=30)
 _POSTCODE = re.compile(r"([A-Z]{1,2}\d[A-Z\d]?)(\d[A-Z]{2})")
 
@@ -65,8 +66,7 @@ class DraftGone(NotFound):
 
 
 def start_draft(*, locale: str) -> BookingDraft:
-    """A new empty draft; also forgets drafts that ended long ago. The caller commits."""
-    _forget_old()
+    """A new empty draft. The caller commits."""
     now = utc_now()
     draft = BookingDraft(
         token=secrets.token_urlsafe(16), locale=locale, data="{}", expires_at=now + LIFE, updated_at=now, version=0
@@ -153,10 +153,3 @@ def _device(answers: Answers) -> tuple:
 
 def _only(changes: dict, name: str) -> dict:
     return {name: changes[name]} if name in changes else {}
-
-
-def _forget_old() -> None:
-    long_ago = utc_now() - KEPT_AFTER_END
-    db.session.execute(
-        delete(BookingDraft).where(BookingDraft.expires_at < long_ago).execution_options(synchronize_session=False)
-    )

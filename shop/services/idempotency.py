@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from datetime import timedelta
 
 from sqlalchemy import select, update
 
@@ -10,6 +11,9 @@ from shop.models.base import utc_now
 from shop.models.booking import IdempotencyKey
 from shop.models.errors import IdempotencyMismatch
 from shop.services.statements import insert_if_absent
+
+# How long a repeated request is answered from memory; then housekeeping may forget it.
+KEPT = timedelta(days=30)
 
 
 def remembered(scope: str, key: str, request: dict) -> dict | None:

@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
 
 from shop.models.base import utc_now
 from shop.models.booking import BookingDraft
@@ -65,16 +64,6 @@ def test_get_draft_refuses_unknown_and_expired_links(draft, session):
     for token in (draft.token, "unknown", ""):
         with pytest.raises(DraftGone):
             drafts.get_draft(token)
-
-
-def test_drafts_that_ended_long_ago_are_forgotten(draft, session):
-    draft.expires_at = utc_now() - timedelta(days=31)
-    session.commit()
-
-    newer = drafts.start_draft(locale="en")
-    session.commit()
-
-    assert session.scalars(select(BookingDraft.token)).all() == [newer.token]
 
 
 @pytest.mark.parametrize(

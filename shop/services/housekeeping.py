@@ -1,0 +1,67 @@
+"""Forgets what was kept for a time only. Events and deliveries are never touched."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import ColumnElement, delete, exists, inspect, select, tuple_
+from sqlalchemy.orm import aliased
+
+from shop.extensions import db
+from shop.models.base import utc_now
+from shop.models.booking import BookingDraft, IdempotencyKey
+from shop.models.staff import SignIn
+from shop.services import drafts, idempotency, staff
+
+BATCH = 500
+
+
+@dataclass(slots=True)
+class Forgotten:
+    """How many rows of each kind were deleted."""
+
+    idempotency_keys: int = 0
+    booking_drafts: int = 0
+    sign_ins: int = 0
+
+    @property
+    def total(self) -> int:
+        return sum(asdict(self).values())
+
+
+def forget_old(*, is_stopping: Callable[[], bool] = lambda: False) -> Forgotten:
+    """Deletes what is older than its rule allows until nothing is left or `is_stopping` turns true.
+
+    Commits by itself after each batch, so that nobody waits long for a lock. Harmless when called again, and in
+    several processes at once: each takes rows that no other has.
+    """
+    forgotten = Forgotten()
+    for name, model, is_old in _rules():
+        deleted = BATCH
+        while deleted == BATCH and not is_stopping():
+            deleted = _forget_batch(model, is_old)
+            db.session.commit()
+            setattr(forgotten, name, getattr(forgotten, name) + deleted)
+    return forgotten
+
+
+def _rules() -> list[tuple[str, type, ColumnElement[bool]]]:
+    now = utc_now()
+    return [
+        ("idempotency_keys", IdempotencyKey, IdempotencyKey.created_at < now - idempotency.KEPT),
+        ("booking_drafts", BookingDraft, BookingDraft.expires_at < now - drafts.KEPT_AFTER_END),
+        ("sign_ins", SignIn, (SignIn.expires_at < now - staff.KEPT_AFTER_END) & _was_seen_later()),
+    ]
+
+
+def _was_seen_later() -> ColumnElement[bool]:
+    """The last sign-in of a person stays: the list of the staff says when somebody was last seen."""
+    later = aliased(SignIn)
+    return exists().where(later.staff_id == SignIn.staff_id, later.seen_at > SignIn.seen_at)
+
+
+def _forget_batch(model: type, is_old: ColumnElement[bool]) -> int:
+    key: tuple = inspect(model).primary_key
+    # SQLite has one writer and ignores the lock.
+    old = select(*key).where(is_old).limit(BATCH).with_for_update(of=model, skip_locked=True).cte("old")
+    statement = delete(model).where(tuple_(*key).in_(select(old))).returning(*key)
+    return len(db.session.execute(statement, execution_options={"synchronize_session": False}).all())
