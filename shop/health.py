@@ -18,12 +18,14 @@ def alive():
 
 @blueprint.get("/readyz")
 def ready():
-    """Database, relay lag, and Redis if configured; 503 with the failing check named."""
-    checks = {"database": _passes(_database), "relay": _passes(_relay)}
+    """Database, relay lag, and Redis if configured; 503 with the failing check named. A warning fails nothing."""
+    checks, warnings = {"database": _passes(_database), "relay": _passes(_relay)}, {}
     if not current_app.config["SETTINGS"].is_embedded:
         checks["redis"] = _passes(redis_client.ping)
+        warnings = _redis_warning() if checks["redis"] == "ok" else {}
     failed = any(check != "ok" for check in checks.values())
-    return {"status": "failing" if failed else "ok", "checks": checks}, 503 if failed else 200
+    answer = {"status": "failing" if failed else "ok", "checks": checks}
+    return answer | ({"warnings": warnings} if warnings else {}), 503 if failed else 200
 
 
 def _passes(check) -> str:
@@ -42,6 +44,13 @@ def _database() -> None:
 def _relay() -> None:
     if relay.lag_seconds() > LAG_LIMIT_SECONDS:
         raise TimeoutError("the relay is behind")
+
+
+def _redis_warning() -> dict[str, str]:
+    policy = redis_client.evicting_policy()
+    if policy is None:
+        return {}
+    return {"redis": f"maxmemory-policy is {policy}: when full, Redis drops jobs. Set it to noeviction."}
 
 
 def init_app(app: Flask) -> None:

@@ -1,6 +1,11 @@
 """`/healthz` says that the process answers, `/readyz` that it can do its work."""
 
+import shutil
+import subprocess
+import time
+
 import pytest
+import redis
 from sqlalchemy import text
 
 from shop import health
@@ -43,8 +48,6 @@ def test_readyz_fails_without_the_database_and_tells_no_secrets(stranger, monkey
 
 
 def test_readyz_asks_redis_where_it_is_configured(app, stranger, monkeypatch):
-    import redis
-
     def refused():
         raise redis.ConnectionError("refused")
 
@@ -54,6 +57,81 @@ def test_readyz_asks_redis_where_it_is_configured(app, stranger, monkeypatch):
     answer = stranger.get("/readyz")
 
     assert (answer.status_code, answer.json["checks"]["redis"]) == (503, "ConnectionError")
+
+
+@pytest.fixture
+def redis_says(app, monkeypatch):
+    """`redis_says(answer)`: a Redis that answers to a ping, and to INFO with these figures or this error."""
+
+    class Client:
+        def __init__(self, answer):
+            self.answer = answer
+
+        def ping(self):
+            return True
+
+        def info(self, _section):
+            if isinstance(self.answer, Exception):
+                raise self.answer
+            return self.answer
+
+    monkeypatch.setattr(app.config["SETTINGS"], "REDIS_URL", "redis://127.0.0.1:1/0")
+    return lambda answer: monkeypatch.setattr(redis_client, "client", lambda: Client(answer))
+
+
+def test_readyz_warns_of_a_redis_that_drops_jobs_and_does_not_fail(stranger, redis_says):
+    redis_says({"maxmemory": 1_000_000, "maxmemory_policy": "allkeys-lru"})
+
+    answer = stranger.get("/readyz")
+
+    assert (answer.status_code, answer.json["status"], answer.json["checks"]["redis"]) == (200, "ok", "ok")
+    assert answer.json["warnings"] == {
+        "redis": "maxmemory-policy is allkeys-lru: when full, Redis drops jobs. Set it to noeviction."
+    }
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"maxmemory": 1_000_000, "maxmemory_policy": "noeviction"},
+        {"maxmemory": 0, "maxmemory_policy": "allkeys-lru"},
+        {},
+        redis.exceptions.NoPermissionError("this user may not run 'info'"),
+    ],
+    ids=["refuses", "unbounded", "silent", "forbidden"],
+)
+def test_readyz_warns_of_no_other_redis(stranger, redis_says, said):
+    redis_says(said)
+
+    answer = stranger.get("/readyz")
+
+    assert (answer.status_code, answer.json.get("warnings")) == (200, None)
+
+
+@pytest.mark.redis
+def test_evicting_policy_is_what_a_real_redis_says(app, monkeypatch, tmp_path):
+    server = shutil.which("redis-server")
+    if server is None:
+        pytest.skip("no redis-server to start")
+    socket = tmp_path / "redis.sock"
+    policy = ["--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru"]
+    process = subprocess.Popen(
+        [server, "--port", "0", "--unixsocket", socket, *policy, "--save", "", "--dir", tmp_path]
+    )
+    client = redis.Redis(unix_socket_path=str(socket))
+    monkeypatch.setattr(redis_client, "client", lambda: client)
+    try:
+        while not socket.exists() and process.poll() is None:
+            time.sleep(0.02)
+
+        evicting = redis_client.evicting_policy()
+        client.config_set("maxmemory-policy", "noeviction")
+
+        assert (evicting, redis_client.evicting_policy()) == ("allkeys-lru", None)
+    finally:
+        client.close()
+        process.kill()
+        process.wait()
 
 
 def test_readyz_recovers_after_a_failed_statement(stranger, session, monkeypatch):

@@ -28,13 +28,17 @@ class RelayState:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`redis_ms` is None where Redis is not configured and negative where it does not answer."""
+    """`redis_ms` is None where Redis is not configured and negative where it does not answer.
+
+    `redis_evicts` is the policy by which a full Redis would drop jobs, None if it keeps them.
+    """
 
     database: str
     database_ms: float
     relay: RelayState
     deliveries: dict[str, dict[str, int]]
     redis_ms: float | None
+    redis_evicts: str | None
     sockets: int | None
     embedded: bool
 
@@ -45,12 +49,14 @@ class Report:
 
 def report() -> Report:
     settings = current_app.config["SETTINGS"]
+    redis_ms = None if settings.is_embedded else _redis_ms()
     return Report(
         database=db.engine.dialect.name,
         database_ms=_database_ms(),
         relay=_relay(),
         deliveries=_deliveries(),
-        redis_ms=None if settings.is_embedded else _redis_ms(),
+        redis_ms=redis_ms,
+        redis_evicts=redis_client.evicting_policy() if redis_ms is not None and redis_ms >= 0 else None,
         sockets=_sockets(),
         embedded=settings.is_embedded,
     )

@@ -25,6 +25,17 @@ def ping() -> None:
     client().ping()
 
 
+def evicting_policy() -> str | None:
+    """The `maxmemory-policy` by which Redis would drop jobs when it is full; None if it drops none or will not say."""
+    try:
+        # CONFIG GET would say it too, but hosted servers forbid it.
+        memory = client().info("memory")
+    except redis.RedisError:
+        return None
+    policy = memory.get("maxmemory_policy", "noeviction")
+    return policy if memory.get("maxmemory", 0) and policy != "noeviction" else None
+
+
 @lru_cache(maxsize=2)
 def _client(url: str) -> redis.Redis:
     return redis.Redis.from_url(

@@ -68,6 +68,18 @@ def test_redis_that_does_not_answer_is_said(app, monkeypatch):
     assert health_report._redis_ms() == -1.0
 
 
+def test_redis_that_drops_jobs_is_a_warning_and_no_trouble(app, manager, browser_of, monkeypatch):
+    browser = browser_of(manager)
+    monkeypatch.setattr(app.config["SETTINGS"], "REDIS_URL", "redis://127.0.0.1:1/0")
+    monkeypatch.setattr(redis_client, "ping", lambda: None)
+    monkeypatch.setattr(redis_client, "evicting_policy", lambda: "allkeys-lru")
+
+    page = browser.get("/admin/health/").text
+
+    assert (page.count('aria-label="Warning"'), page.count('aria-label="Trouble"')) == (1, 0)
+    assert "<b>allkeys-lru</b>" in page
+
+
 def test_sealed_events_move_the_position(cracked_iphone, app):
     relay.relay_batch()
     db.session.commit()
