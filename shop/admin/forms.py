@@ -5,6 +5,7 @@ from flask_wtf import FlaskForm
 
 from shop.extensions import db
 from shop.models.errors import Invalid
+from shop.models.text import one_line
 
 
 def show_faults(form: FlaskForm, error: Invalid) -> None:
@@ -13,6 +14,11 @@ def show_faults(form: FlaskForm, error: Invalid) -> None:
     for name, message in error.fields.items():
         field = form[name] if name in form else next(iter(form))
         field.errors = [*field.errors, message]
+
+
+def typed_line(text: str | None) -> str:
+    """What was typed into a short field: one space between words, none around, and no NUL, which PostgreSQL refuses."""
+    return one_line((text or "").replace("\x00", ""))
 
 
 def place(name: str) -> int | None:

@@ -9,6 +9,7 @@ from flask_wtf import FlaskForm
 from wtforms import EmailField, PasswordField, StringField
 from wtforms.validators import InputRequired, Length
 
+from shop.admin.forms import typed_line
 from shop.extensions import db, limiter
 from shop.security import local_path
 from shop.services import staff
@@ -21,7 +22,9 @@ blueprint = Blueprint("sign_in", __name__)
 
 
 class SignInForm(FlaskForm):
-    email = EmailField(_l("E-mail"), [InputRequired(_l("Type your e-mail address.")), Length(max=254)])
+    email = EmailField(
+        _l("E-mail"), [InputRequired(_l("Type your e-mail address.")), Length(max=254)], filters=[typed_line]
+    )
     password = PasswordField(_l("Password"), [InputRequired(_l("Type your password.")), Length(max=256)])
 
 

@@ -8,12 +8,12 @@ from flask_login import current_user
 from flask_wtf import FlaskForm
 from wtforms import EmailField, PasswordField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import DataRequired, InputRequired, Length
 
 from shop.admin.access import requires
 from shop.admin.browsers import browser_words
 from shop.admin.console import ROLE_LABELS, ConsoleView, show
-from shop.admin.forms import show_faults
+from shop.admin.forms import show_faults, typed_line
 from shop.extensions import db
 from shop.models.errors import Invalid
 from shop.models.permissions import PERMISSIONS, Role
@@ -49,8 +49,12 @@ _RIGHTS = {
 
 
 class NewPersonForm(FlaskForm):
-    name = StringField(_l("Name"), [InputRequired(_l("Type the name that colleagues use.")), Length(max=120)])
-    email = EmailField(_l("E-mail"), [InputRequired(_l("Type an e-mail address.")), Length(max=254)])
+    name = StringField(
+        _l("Name"), [DataRequired(_l("Type the name that colleagues use.")), Length(max=120)], filters=[typed_line]
+    )
+    email = EmailField(
+        _l("E-mail"), [InputRequired(_l("Type an e-mail address.")), Length(max=254)], filters=[typed_line]
+    )
     role = SelectField(_l("Role"), choices=_ROLES, default=Role.TECHNICIAN.value)
     password = PasswordField(
         _l("First password"),

@@ -46,7 +46,7 @@ def get_repair(number: str) -> Repair:
     """The repair with all that its page shows. Raises NotFound."""
     query = (
         select(Repair)
-        .where(Repair.number == number.upper()[:16])
+        .where(_is_number(number))
         .options(
             joinedload(Repair.customer),
             joinedload(Repair.device),
@@ -60,7 +60,7 @@ def get_repair(number: str) -> Repair:
 
 def lock_repair(number: str) -> Repair:
     """The repair, its row locked for this transaction. Raises NotFound."""
-    query = select(Repair).where(Repair.number == number.upper()[:16]).with_for_update(of=Repair)
+    query = select(Repair).where(_is_number(number)).with_for_update(of=Repair)
     repair = _found(db.session.scalar(query.execution_options(populate_existing=True)))
     hold(repair)
     return repair
@@ -147,7 +147,7 @@ def edit(repair: Repair, changes: dict[str, str], *, base: dict[str, str], actor
 def add_note(repair: Repair, body: str, *, actor: Actor) -> Note:
     """Adds an internal note to a locked repair. Raises Invalid when empty or too long."""
     actor.require("repair.note")
-    body = body.strip()
+    body = _plain(body)
     if not body:
         raise Invalid({"body": "Write the note first."})
     if len(body) > LONGEST_TEXT:
@@ -212,6 +212,11 @@ def _give_back_slot(repair: Repair) -> None:
     if booking and booking.slot and booking.slot.starts_at > utc_now():
         slots.release(booking.slot)
         booking.slot_id = None
+
+
+def _is_number(number: str):
+    # PostgreSQL refuses a NUL; no ticket has a question mark in its number.
+    return Repair.number == number.replace("\x00", "?").upper()[:16]
 
 
 def _found(repair: Repair | None) -> Repair:

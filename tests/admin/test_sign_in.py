@@ -116,6 +116,14 @@ def test_empty_field_is_named_and_counts_as_no_try(owner, stranger, field):
     assert db.session.scalar(select(Staff.failures)) == 0
 
 
+@pytest.mark.parametrize("email", ["\x00", "nobody\x00@revivatech.example", "x" * 300, "<script>@x.example", "😀"])
+def test_address_that_nobody_can_have_is_refused(owner, stranger, email):
+    answer = stranger.post("/login", data={**RIGHT, "email": email})
+
+    assert answer.status_code == 422
+    assert verbs() == []
+
+
 def test_second_factor_asks_for_a_code_before_anything_opens(secret, stranger):
     halfway = stranger.post("/login?next=/admin/audit/", data=RIGHT)
 

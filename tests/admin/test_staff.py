@@ -57,6 +57,8 @@ def test_owner_adds_a_person_who_can_then_sign_in(owner, browser_of, stranger):
         ("password", "short"),
         ("role", "emperor"),
         ("name", ""),
+        ("name", "\x00"),
+        ("email", "ne\x00w"),
     ],
 )
 def test_person_that_cannot_be_added_is_refused_at_the_field(owner, browser_of, field, value):

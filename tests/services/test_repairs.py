@@ -255,7 +255,16 @@ def test_note_refuses_nothing_and_too_much(session, cracked_iphone, technician, 
         repairs.add_note(locked(cracked_iphone), body, actor=technician.actor)
 
 
-@pytest.mark.parametrize("number", ["RT-1", "", "x" * 300, "RT-99999999999999"])
+def test_note_is_kept_without_what_no_database_keeps(session, cracked_iphone, technician):
+    note = repairs.add_note(locked(cracked_iphone), "Board\x00 is wet.\r\nDry it. ", actor=technician.actor)
+    session.commit()
+
+    assert note.body == "Board is wet.\nDry it."
+
+
+@pytest.mark.parametrize("number", ["RT-1", "", "x" * 300, "RT-99999999999999", "\x00", "RT-10001\x00"])
 def test_unknown_number_is_not_found(session, app, number):
     with pytest.raises(NotFound):
         repairs.get_repair(number)
+    with pytest.raises(NotFound):
+        repairs.lock_repair(number)
