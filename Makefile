@@ -23,8 +23,8 @@ bench: .venv/dev $(MO) ## Our pages beside the peers' and the limit, on PostgreS
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh scripts/bench.sh
 
 messages: .venv/dev ## Collects what is to be translated into the catalogues
-	$(BIN)/pybabel extract -q -F babel.cfg -k _l -k lazy_gettext -k N_ --no-location --sort-output -o build/messages.pot .
-	$(BIN)/pybabel update -q -i build/messages.pot -d shop/translations --no-fuzzy-matching --ignore-pot-creation-date
+	$(BIN)/pybabel -q extract -F babel.cfg -k _l -k lazy_gettext -k N_ --no-location --sort-output -o build/messages.pot .
+	$(BIN)/pybabel -q update -i build/messages.pot -d shop/translations --width 100 --no-fuzzy-matching --ignore-pot-creation-date
 
 translations: .venv/runtime $(MO) ## Compiles the catalogues
 

@@ -10,7 +10,7 @@ COOKIE = "locale"
 
 
 def select_locale() -> str | None:
-    """The visitor's choice, else what the browser prefers, else English. Staff screens are English."""
+    """The visitor's choice, else what the browser prefers, else English."""
     if not has_request_context():
         return None
     chosen = request.args.get("lang") or request.cookies.get(COOKIE)

@@ -1,4 +1,4 @@
-"""Brazilian Portuguese is whole: every text that customers read, and nothing left in English."""
+"""Brazilian Portuguese is whole: every text that customers and staff read, and nothing left in English."""
 
 import re
 from functools import cache
@@ -80,6 +80,22 @@ def test_public_pages_in_portuguese_hold_no_english(brazilian, path):
 
     assert 'lang="pt-BR"' in page
     assert ENGLISH.findall(visible(page)) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["repairs/", "repairs/{number}", "repairs/{number}/move", "staff/", "account/", "outbox/", "health/"],
+)
+def test_daily_screens_of_the_staff_in_portuguese_hold_no_english(cracked_iphone, owner, browser_of, path):
+    cracked_iphone.problem = "Caiu na escada"
+    db.session.commit()
+    client = browser_of(owner)
+    client.set_cookie("locale", "pt_BR")
+
+    page = client.get("/admin/" + path.format(number=cracked_iphone.number))
+
+    assert (page.status_code, 'lang="pt-BR"' in page.text) == (200, True)
+    assert ENGLISH.findall(visible(page.text)) == []
 
 
 def test_wizard_in_portuguese_holds_no_english(brazilian):
