@@ -62,6 +62,8 @@ def register_extensions(app: Flask, settings: Settings) -> None:
     csrf.init_app(app)
     mail.init_app(app)
     htmx.init_app(app)
+    # Before the limiter: what is registered first looks at an answer last.
+    security.init_limits(app)
     limiter.init_app(app)
     babel.init_app(app, locale_selector=locales.select_locale, timezone_selector=locales.select_timezone)
     socketio.init_app(

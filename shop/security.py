@@ -25,6 +25,17 @@ def init_app(app: Flask) -> None:
     app.after_request(_headers)
 
 
+def init_limits(app: Flask) -> None:
+    app.after_request(_retry_only_after_a_refusal)
+
+
+def _retry_only_after_a_refusal(response):
+    # The limiter says it on every answer it has counted; a client that obeys would wait for nothing.
+    if response.status_code not in (429, 503):
+        response.headers.pop("Retry-After", None)
+    return response
+
+
 def _headers(response):
     headers = response.headers
     headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)

@@ -21,6 +21,8 @@ print(json.dumps({
     "type": reads[-1].content_type,
     "code": reads[-1].json["code"],
     "retry": reads[-1].headers.get("Retry-After"),
+    "retry_while_allowed": reads[0].headers.get("Retry-After"),
+    "left": reads[0].headers.get("X-RateLimit-Remaining"),
 }))
 """
 
@@ -45,6 +47,7 @@ def test_limits_are_on_by_default_and_count_both_roots_together(probe):
     assert found["writes"] == [422] * 20 + [429] * 2
     assert (found["type"], found["code"]) == ("application/problem+json", "rate_limited")
     assert 0 < int(found["retry"]) <= 60
+    assert (found["retry_while_allowed"], found["left"]) == (None, "119")
 
 
 def test_limits_can_be_turned_off_for_load_tests(probe):
