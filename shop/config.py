@@ -3,6 +3,7 @@
 import secrets
 from pathlib import Path
 from typing import Literal
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -34,14 +35,16 @@ class Settings(BaseSettings):
     @field_validator("BASE_URL")
     @classmethod
     def _absolute(cls, value: str) -> str:
-        if not value.startswith(("http://", "https://")):
+        parts = _address(value)
+        if parts is None or parts.scheme not in {"http", "https"} or parts.query or parts.fragment:
             raise ValueError("start it with http:// or https://, such as https://shop.example.com")
         return value.rstrip("/")
 
     @field_validator("REDIS_URL")
     @classmethod
     def _redis(cls, value: str) -> str:
-        if value and not value.startswith(("redis://", "rediss://")):
+        parts = _address(value)
+        if value and (parts is None or parts.scheme not in {"redis", "rediss"}):
             raise ValueError("start it with redis:// or rediss://, such as redis://127.0.0.1:6379/0")
         return value
 
@@ -78,6 +81,15 @@ def load_settings(**overrides) -> Settings:
         raise ConfigError(f"Cannot start: {name + ': ' if name else ''}{reason}.") from None
 
 
+def _address(text: str) -> SplitResult | None:
+    """The parts of an address; None if it names no host, or a port that is no number."""
+    try:
+        parts = urlsplit(text)
+        return parts if parts.hostname and parts.port != 0 else None
+    except ValueError:
+        return None
+
+
 def _database_url(url: str, data: Path) -> str:
     if not url:
         return f"sqlite:///{data / 'shop.db'}"
@@ -86,7 +98,7 @@ def _database_url(url: str, data: Path) -> str:
             url = "postgresql+psycopg://" + url.removeprefix(prefix)
     try:
         backend = make_url(url).get_backend_name()
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         backend = ""
     if backend not in {"postgresql", "sqlite"}:
         raise ValueError(
@@ -99,16 +111,21 @@ def _data_folder(path: Path) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ValueError(
-            f"SHOP_DATA cannot be used ({error.strerror}): set it to a folder that can be written"
-        ) from None
+        raise _no_such_folder(error) from None
     return path.resolve()
 
 
 def _kept_secret(data: Path) -> str:
     """A random key made once per data folder, so that sign-ins survive a restart. A second call is harmless."""
     path = data / "secret_key"
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(48))
-    return path.read_text().strip()
+    try:
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_urlsafe(48))
+        return path.read_text().strip()
+    except OSError as error:
+        raise _no_such_folder(error) from None
+
+
+def _no_such_folder(error: OSError) -> ValueError:
+    return ValueError(f"SHOP_DATA cannot be used ({error.strerror}): set it to a folder that can be written")

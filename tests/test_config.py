@@ -1,0 +1,116 @@
+"""A wrong setting stops the start with one sentence that says what to set."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shop.config import ConfigError, load_settings
+
+ROOT = Path(__file__).parents[1]
+KEY = "k" * 32
+NAMES = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "BASE_URL", "HOST", "PORT", "THREADS", "RATE_LIMITS", "LOG_LEVEL",
+         "LOG_FORMAT", "TRUSTED_PROXIES", "MAIL_FROM")  # fmt: skip
+
+
+@pytest.fixture
+def environment(monkeypatch, tmp_path):
+    """Nothing is set but the data folder."""
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SHOP_DATA", str(tmp_path))
+    return monkeypatch
+
+
+def test_without_settings_the_shop_runs_alone_on_sqlite(environment, tmp_path):
+    settings = load_settings()
+
+    assert (settings.is_sqlite, settings.is_embedded) == (True, True)
+    assert settings.DATABASE_URL == f"sqlite:///{tmp_path / 'shop.db'}"
+    assert settings.RATE_LIMITS == "on"
+
+
+def test_secret_key_is_made_once_and_readable_by_the_owner_only(environment, tmp_path):
+    first, second = load_settings().SECRET_KEY, load_settings().SECRET_KEY
+
+    assert first == second
+    assert len(first) >= 32
+    assert (tmp_path / "secret_key").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
+def test_postgresql_addresses_are_taken_as_providers_write_them(environment, scheme):
+    environment.setenv("DATABASE_URL", f"{scheme}://shop:word@db.example/shop")
+    environment.setenv("SECRET_KEY", KEY)
+
+    assert load_settings().DATABASE_URL == "postgresql+psycopg://shop:word@db.example/shop"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "abc"),
+        ("PORT", "0"),
+        ("PORT", "70000"),
+        ("THREADS", "1"),
+        ("TRUSTED_PROXIES", "-1"),
+        ("RATE_LIMITS", "maybe"),
+        ("LOG_LEVEL", "loud"),
+        ("LOG_FORMAT", "xml"),
+        ("BASE_URL", "shop.example.com"),
+        ("BASE_URL", "ftp://shop.example.com"),
+        ("BASE_URL", "http://"),
+        ("BASE_URL", "https://shop.example.com:port"),
+        ("REDIS_URL", "http://127.0.0.1"),
+        ("REDIS_URL", "redis://"),
+        ("REDIS_URL", "redis://127.0.0.1:port/0"),
+        ("DATABASE_URL", "nonsense"),
+        ("DATABASE_URL", "mysql://127.0.0.1/shop"),
+        ("DATABASE_URL", "postgresql://127.0.0.1:port/shop"),
+        ("SECRET_KEY", "short"),
+        ("SHOP_DATA", "/dev/null/shop"),
+        ("SHOP_DATA", "/dev/null"),
+    ],
+)
+def test_wrong_setting_is_named_in_one_sentence(environment, name, value):
+    environment.setenv(name, value)
+
+    with pytest.raises(ConfigError) as stopped:
+        load_settings()
+
+    sentence = str(stopped.value)
+    assert sentence.startswith(f"Cannot start: {name}")
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+
+
+def test_postgresql_needs_a_key_of_its_own(environment):
+    environment.setenv("DATABASE_URL", "postgresql://127.0.0.1/shop")
+
+    with pytest.raises(
+        ConfigError, match="^Cannot start: SECRET_KEY is missing: set it to 32 or more random characters.$"
+    ):
+        load_settings()
+
+
+def test_folder_that_cannot_be_written_is_said(environment, tmp_path):
+    (tmp_path / "secret_key").mkdir()
+
+    with pytest.raises(ConfigError, match="^Cannot start: SHOP_DATA cannot be used"):
+        load_settings()
+
+
+@pytest.mark.parametrize("command", [["gunicorn", "--check-config"], ["flask", "--app", "wsgi", "seed"], ["worker.py"]])
+def test_every_way_in_stops_with_the_sentence_alone(tmp_path, command):
+    environment = {**os.environ, "SHOP_DATA": str(tmp_path), "PORT": "abc"}
+    run = [sys.executable, *(["-m"] if command[0] != "worker.py" else []), *command]
+
+    answer = subprocess.run(run, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+    assert answer.returncode == 1
+    assert answer.stdout == ""
+    assert answer.stderr.splitlines() == [
+        "Cannot start: PORT: Input should be a valid integer, unable to parse string as an integer."
+    ]
