@@ -19,7 +19,7 @@ audit_cli = AppGroup("audit", help="The sealed log.")
 
 @user_cli.command("create")
 @click.argument("email")
-@click.option("--role", type=click.Choice(list(Role)), required=True)
+@click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
 @click.option("--name", default="", help="Full name, as colleagues see it.")
 def create_user(email: str, role: str, name: str) -> None:
     """Adds a person. The password is asked for, or read from standard input."""
