@@ -28,7 +28,7 @@ def test_without_settings_the_shop_runs_alone_on_sqlite(environment, tmp_path):
     settings = load_settings()
 
     assert (settings.is_sqlite, settings.is_embedded) == (True, True)
-    assert settings.DATABASE_URL == f"sqlite:///{tmp_path / 'shop.db'}"
+    assert settings.DATABASE_URL.removeprefix("sqlite:///") == str(tmp_path / "shop.db")
     assert settings.RATE_LIMITS == "on"
 
 
@@ -89,17 +89,19 @@ def test_wrong_setting_is_named_in_one_sentence(environment, name, value):
 def test_postgresql_needs_a_key_of_its_own(environment):
     environment.setenv("DATABASE_URL", "postgresql://127.0.0.1/shop")
 
-    with pytest.raises(
-        ConfigError, match="^Cannot start: SECRET_KEY is missing: set it to 32 or more random characters.$"
-    ):
+    with pytest.raises(ConfigError) as stopped:
         load_settings()
+
+    assert str(stopped.value) == "Cannot start: SECRET_KEY is missing: set it to 32 or more random characters."
 
 
 def test_folder_that_cannot_be_written_is_said(environment, tmp_path):
     (tmp_path / "secret_key").mkdir()
 
-    with pytest.raises(ConfigError, match="^Cannot start: SHOP_DATA cannot be used"):
+    with pytest.raises(ConfigError) as stopped:
         load_settings()
+
+    assert str(stopped.value).startswith("Cannot start: SHOP_DATA cannot be used")
 
 
 @pytest.mark.parametrize("command", [["gunicorn", "--check-config"], ["flask", "--app", "wsgi", "seed"], ["worker.py"]])
