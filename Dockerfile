@@ -5,7 +5,7 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/venv
 ENV PATH="/opt/venv/bin:$PATH"
 WORKDIR /srv/shop
-COPY requirements.txt .
+COPY constraints.txt requirements.txt ./
 RUN pip install -r requirements.txt
 COPY shop shop
 RUN pybabel compile --directory shop/translations --domain messages \
