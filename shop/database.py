@@ -2,8 +2,10 @@
 
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 
 from flask import request
+from flask_sqlalchemy.session import Session
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
@@ -16,14 +18,36 @@ def engine_options(settings) -> dict:
     return {"pool_size": 10, "max_overflow": 20, "pool_pre_ping": False, "pool_recycle": 1800}
 
 
+class ReadOnly(RuntimeError):
+    """Something was about to be written by a request, or inside `reading`, that only reads."""
+
+
+class ShopSession(Session):
+    """Reads without a transaction on PostgreSQL: each statement sees what is committed, as READ COMMITTED would
+    have it, and two round trips a request are saved."""
+
+    def get_bind(self, *args, **kwargs):
+        bind = super().get_bind(*args, **kwargs)
+        if _reading.get() and isinstance(bind, Engine) and bind.dialect.name == "postgresql":
+            return _without_transactions(bind)
+        return bind
+
+
 @contextmanager
 def reading():
-    """Inside, a SQLite transaction takes no write lock. PostgreSQL needs no such hint."""
+    """Inside, nothing may be written: SQLite takes no write lock, PostgreSQL opens no transaction.
+
+    The session must be fresh, and be rolled back before it writes.
+    """
     token = _reading.set(True)
     try:
         yield
     finally:
         _reading.reset(token)
+
+
+def is_reading() -> bool:
+    return _reading.get()
 
 
 def mark_reading(value: bool) -> None:
@@ -36,6 +60,17 @@ def prepare_engine(engine: Engine) -> None:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_connect)
         event.listen(engine, "begin", _sqlite_begin)
+
+
+@lru_cache(maxsize=4)
+def _without_transactions(engine: Engine) -> Engine:
+    """The same engine and pool, whose connections commit each statement by itself."""
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def _refuse_to_write(session, _context, _instances) -> None:
+    if _reading.get() and (session.new or session.dirty or session.deleted):
+        raise ReadOnly("A request that reads has something to write: do it on POST.")
 
 
 def _sqlite_connect(connection, _record) -> None:
@@ -54,3 +89,5 @@ def _sqlite_begin(connection) -> None:
 
 def init_app(app) -> None:
     app.before_request(lambda: mark_reading(request.method in {"GET", "HEAD", "OPTIONS"}))
+    app.teardown_request(lambda _error: mark_reading(False))
+    event.listen(ShopSession, "before_flush", _refuse_to_write)

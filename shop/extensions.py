@@ -13,6 +13,8 @@ from flask_wtf.csrf import CSRFProtect
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase
 
+from shop.database import ShopSession
+
 
 class Base(DeclarativeBase):
     """Constraint names are stated so that a migration can name them on every database."""
@@ -28,7 +30,7 @@ class Base(DeclarativeBase):
     )
 
 
-db = SQLAlchemy(model_class=Base)
+db = SQLAlchemy(model_class=Base, session_options={"class_": ShopSession})
 migrate = Migrate()
 login_manager = LoginManager()
 socketio = SocketIO()

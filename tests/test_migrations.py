@@ -15,7 +15,11 @@ from tests.conftest import create_postgresql
 @pytest.fixture
 def empty_app(database, tmp_path):
     url = create_postgresql("migrations") if database == "postgresql" else ""
-    app = create_app(load_settings(SHOP_DATA=tmp_path, DATABASE_URL=url, SECRET_KEY="tests" * 8, LOG_LEVEL="ERROR"))
+    app = create_app(
+        load_settings(
+            SHOP_DATA=tmp_path, DATABASE_URL=url, SECRET_KEY="tests" * 8, LOG_LEVEL="ERROR", RATE_LIMITS="off"
+        )
+    )
     with app.app_context():
         yield app
         db.session.remove()

@@ -9,6 +9,7 @@ from jinja2_fragments.flask import render_block
 from werkzeug.routing import IntegerConverter
 
 from shop.admin.access import refusal, requires
+from shop.admin.fragments import framed
 from shop.extensions import htmx
 from shop.models.permissions import Role
 from shop.services import live
@@ -94,10 +95,15 @@ class Home(Guarded, AdminIndexView):
         return live.changes_since(max(0, min(position, 2**62)))
 
 
-def show(template: str, block: str | None = None, status: int = 200, **values):
-    """The full page, or its named block when htmx asks for a piece."""
+def show(template: str, block: str | None = None, status: int = 200, *, shell_kept: bool = False, **values):
+    """The full page, or its named block when htmx asks for a piece.
+
+    `shell_kept`: nothing around the page's body depends on `values`, so that it need not be made anew.
+    """
     if block and htmx and not htmx.boosted and not htmx.history_restore_request:
         return render_block(template, block, **values), status
+    if shell_kept:
+        return framed(template, **values), status
     return render_template(template, **values), status
 
 

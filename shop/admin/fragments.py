@@ -3,14 +3,17 @@
 from collections.abc import Callable, Hashable
 from functools import lru_cache
 
-from flask import Flask
+from flask import Flask, render_template, request, session
 from flask_babel import get_locale
+from flask_login import current_user
 from flask_wtf.csrf import generate_csrf
+from jinja2_fragments.flask import render_block
 from markupsafe import Markup
 
 _KEPT = 1024
 # Stands for the token of whoever asks: a kept piece must never carry another browser's.
 _TOKEN = "\ue000csrf\ue000"  # noqa: S105 - a mark in the private-use area, no secret
+_BODY = "\ue000body\ue000"
 
 
 def kept(key, macro: Callable, *arguments) -> Markup:
@@ -19,9 +22,31 @@ def kept(key, macro: Callable, *arguments) -> Markup:
     A key is made of texts, numbers, frozen dataclasses, and tuples, lists and dicts of them. The language and
     the CSRF token need not be in it.
     """
-    token = generate_csrf()
-    html = _remember(_Piece((macro.name, _frozen(key), str(get_locale())), macro, arguments, token))
-    return Markup(html.replace(_TOKEN, token))  # noqa: S704 - macros escape, and the token is base64
+    html = _remember(_Piece((macro.name, _frozen(key), str(get_locale())), macro, arguments))
+    if _TOKEN in html:
+        html = html.replace(_TOKEN, generate_csrf())
+    return Markup(html)  # noqa: S704 - macros escape, and the token is base64
+
+
+def framed(template: str, *, key=(), **values) -> str:
+    """The console page `template`: its block `body` made anew, set into its shell, which is kept.
+
+    The shell depends on who is signed in, the address, the theme and the language; `key` must say what else
+    its blocks depend on. Where a message waits to be shown once, nothing is kept.
+    """
+    if "_flashes" in session:
+        return render_template(template, **values)
+    person = (current_user.id, current_user.name, current_user.email, current_user.role)
+    shell = kept((key, person, request.path, request.cookies.get("theme")), _Shell(template), values)
+    return str(shell).replace(_BODY, render_block(template, "body", **values))
+
+
+class _Shell:
+    def __init__(self, template: str):
+        self.name = template
+
+    def __call__(self, values: dict) -> str:
+        return render_template(self.name, body_mark=Markup(_BODY), **values)  # noqa: S704 - a constant
 
 
 def _frozen(key) -> Hashable:
@@ -33,8 +58,8 @@ def _frozen(key) -> Hashable:
 class _Piece:
     """How to make a piece; two with the same identity are one to the cache."""
 
-    def __init__(self, identity: tuple, macro: Callable, arguments: tuple, token: str):
-        self.identity, self._macro, self._arguments, self._token = identity, macro, arguments, token
+    def __init__(self, identity: tuple, macro: Callable, arguments: tuple):
+        self.identity, self._macro, self._arguments = identity, macro, arguments
 
     def __hash__(self) -> int:
         return hash(self.identity)
@@ -43,9 +68,9 @@ class _Piece:
         return self.identity == other.identity
 
     def make(self) -> str:
-        html = str(self._macro(*self._arguments)).replace(self._token, _TOKEN)
+        html = str(self._macro(*self._arguments)).replace(generate_csrf(), _TOKEN)
         # The cache keeps this object as its key: it must not keep the request's values alive.
-        self._macro = self._arguments = self._token = None
+        self._macro = self._arguments = None
         return html
 
 

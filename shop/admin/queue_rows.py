@@ -15,6 +15,7 @@ from shop.models.base import utc_now
 from shop.models.staff import initials
 from shop.models.workflow import DONE
 from shop.services import queue
+from shop.services.memory import log_state, recall
 
 _REMEMBERED = 4096
 
@@ -27,21 +28,20 @@ class Tab:
     risk: bool = False
 
 
-def scope() -> dict:
-    """Whose `mine` and whose `today` the filters mean."""
+def day_ends() -> datetime:
+    """When the shop's today is over."""
     tomorrow = to_user_timezone(utc_now()).date() + timedelta(days=1)
-    midnight = datetime.combine(tomorrow, datetime.min.time(), get_timezone())
-    return {"me": current_user.id, "day_ends": midnight}
+    return datetime.combine(tomorrow, datetime.min.time(), get_timezone())
 
 
 def tabs(counts: queue.Counts) -> list[Tab]:
-    status = counts.by_status.get
+    status, assignee = counts.by_status.get, counts.by_assignee.get
     return [
         Tab("open", _("All open"), counts.open),
         Tab("late", _("Late"), counts.late, risk=True),
         Tab("today", _("Due today"), counts.today),
-        Tab("mine", _("My bench"), counts.mine),
-        Tab("unassigned", _("Unassigned"), counts.unassigned),
+        Tab("mine", _("My bench"), assignee(current_user.id, 0)),
+        Tab("unassigned", _("Unassigned"), assignee(None, 0)),
         Tab("approve", _("To approve"), status("awaiting_approval", 0)),
         Tab("parts", _("Waiting for parts"), status("awaiting_parts", 0)),
         Tab("ready", _("Ready"), status("ready", 0)),
@@ -52,19 +52,31 @@ def tabs(counts: queue.Counts) -> list[Tab]:
 
 def render_rows(rows, *, shown: set[str] | None = None) -> list[Markup]:
     """A `<tr>` each. A row whose number is not in `shown` is greyed: the list's filters no longer show it."""
-    minute, locale = int(utc_now().timestamp()) // 60, str(get_locale())
-    return [
-        _render(tuple(row), row._fields, shown is not None and row.number not in shown, minute, locale) for row in rows
-    ]
+    minute, locale = _minute(), str(get_locale())
+    names = rows[0]._fields if rows else ()
+    return [_render(tuple(row), names, shown is not None and row.number not in shown, minute, locale) for row in rows]
 
 
 def changes(filters: queue.Filters, numbers: list[str]) -> str:
-    """Rows that changed and the tabs with their new counts, for a list that is open."""
-    now = scope()
-    found, shown = queue.rows_of(numbers, filters, **now)
-    rows = Markup().join(render_rows(found, shown=shown))
-    bar = render_block("admin/repairs/queue.html", "queue_tabs", filters=filters, tabs=tabs(queue.count_open(**now)))
+    """Rows that changed and the tabs with their new counts, for a list that is open.
+
+    After a change every open list asks at the same moment, mostly for the same: the rows are made once.
+    """
+    end, state = day_ends(), log_state()
+    key = ("rows", filters, tuple(numbers), current_user.id if filters.is_personal else 0, end, str(get_locale()))
+    rows = recall(state, (*key, _minute()), lambda: _changed_rows(filters, numbers, end))
+    counts = queue.count_open(day_ends=end, state=state)
+    bar = render_block("admin/repairs/queue.html", "queue_tabs", filters=filters, tabs=tabs(counts))
     return Markup("<table><tbody>{}</tbody></table>{}").format(rows, Markup(bar))  # noqa: S704 - both are escaped
+
+
+def _changed_rows(filters: queue.Filters, numbers: list[str], end: datetime) -> Markup:
+    found, shown = queue.rows_of(numbers, filters, me=current_user.id, day_ends=end)
+    return Markup().join(render_rows(found, shown=shown))
+
+
+def _minute() -> int:
+    return int(utc_now().timestamp()) // 60
 
 
 @lru_cache(maxsize=_REMEMBERED)

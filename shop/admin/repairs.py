@@ -9,12 +9,13 @@ from shop.admin import conflict
 from shop.admin.access import requires
 from shop.admin.answers import dialog, done, refused
 from shop.admin.console import ConsoleView, show
-from shop.admin.queue_rows import changes, render_rows, scope, tabs
+from shop.admin.queue_rows import changes, day_ends, render_rows, tabs
 from shop.admin.ticket import ticket_facts
 from shop.extensions import db
 from shop.models.errors import Invalid, Stale
 from shop.models.staff import initials
 from shop.services import queue, relay, repairs, staff
+from shop.services.memory import log_state, recall
 from shop.services.subscriptions import TOLD_BY_MAIL
 
 MOST_ROWS_AT_ONCE = 100
@@ -25,14 +26,16 @@ class RepairsView(ConsoleView):
     @expose("/")
     @requires("repair.view")
     def index(self):
-        filters, now = queue.parse_filters(request.args), scope()
-        # First the counts: they say where the log stands, and what comes later is then told to the open page.
-        counts, page = queue.count_open(**now), queue.page(filters, **now)
+        filters, end = queue.parse_filters(request.args), day_ends()
+        # First where the log stands: what comes later is told to the open page.
+        state = log_state()
+        counts = queue.count_open(day_ends=end, state=state)
+        page = queue.page(filters, me=current_user.id, day_ends=end)
         acts = [act for act in ("move", "assign") if current_user.may(f"repair.{act}")]
         return show(
-            "admin/repairs/queue.html", "queue_body",
+            "admin/repairs/queue.html", "queue_body", shell_kept=True,
             filters=filters, page=page, rows=render_rows(page.rows),
-            counts=counts, tabs=tabs(counts), people=staff.list_assignees(),
+            counts=counts, tabs=tabs(counts), people=recall(state, "assignees", staff.list_assignees),
             acts=acts, foot_keys=_foot_keys(acts),
         )  # fmt: skip
 
@@ -127,7 +130,8 @@ def _move_form(repair, *, faults=None, moved=False):
 def _assign_form(repair, *, faults=None):
     return dialog(
         "admin/repairs/assign.html", "assign_form", title=_("Assign %(number)s", number=repair.number),
-        repair=repair, faults=faults or {}, people=staff.list_assignees(), load=queue.open_by_assignee(),
+        repair=repair, faults=faults or {}, people=staff.list_assignees(),
+        load=queue.count_open(day_ends=day_ends()).by_assignee,
     )  # fmt: skip
 
 

@@ -27,11 +27,13 @@ class Repair(db.Model):
     __table_args__ = (
         CheckConstraint("version >= 0", name="version"),
         Index("ix_repairs_open_due", "due_at", "id", postgresql_where=_OPEN, sqlite_where=_OPEN),
+        # Serves a status in order of due date, and holds all that the counts of the open part need.
         Index(
-            "ix_repairs_open_counts",
+            "ix_repairs_open_status",
             "status",
-            "assignee_id",
             "due_at",
+            "id",
+            "assignee_id",
             postgresql_where=_OPEN,
             sqlite_where=_OPEN,
         ),

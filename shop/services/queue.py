@@ -5,6 +5,7 @@ partial indexes, pages by keyset, search through one trigram index.
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -17,23 +18,21 @@ from sqlalchemy import (
     String,
     and_,
     bindparam,
-    case,
     column,
     func,
     literal_column,
     select,
     table,
-    text,
     tuple_,
 )
 
 from shop.extensions import db
 from shop.models.base import UtcDateTime, utc_now
 from shop.models.customer import Customer, Device
-from shop.models.event import Event
 from shop.models.repair import Repair
 from shop.models.staff import Staff
 from shop.models.workflow import DONE, OPEN, Party, State
+from shop.services.memory import LogState, log_state, recall
 
 PAGE = 50
 LONGEST_SEARCH = 200
@@ -48,6 +47,19 @@ _AFTER_ID = bindparam("after_id", type_=Integer)
 # Preset views: what the tabs select.
 VIEWS = ("open", "today", "late", "mine", "unassigned", "approve", "parts", "ready", "closed", "all")
 _VIEW_STATUS = {"approve": State.AWAITING_APPROVAL, "parts": State.AWAITING_PARTS, "ready": State.READY}
+
+
+_COUNTS = (
+    select(
+        Repair.status,
+        Repair.assignee_id,
+        func.count(),
+        func.count().filter(Repair.due_at < _NOW),
+        func.count().filter(Repair.due_at >= _NOW, Repair.due_at < _DAY_ENDS),
+    )
+    .where(literal_column("is_open"))
+    .group_by(Repair.status, Repair.assignee_id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +79,11 @@ class Filters:
         """Open work goes by due date, soonest first; anything else by number, newest first."""
         return self.view not in {"closed", "all"}
 
+    @property
+    def is_personal(self) -> bool:
+        """True if they select other repairs for another person."""
+        return self.view == "mine" or self.assignee == "me"
+
     def arguments(self, **changes) -> dict[str, str]:
         """The same filters as query arguments, without the page."""
         values = {
@@ -84,13 +101,12 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Of the open part only, and the log's last position when they were true (0 if nothing is open)."""
+    """Of the open part only. `position` is how far the log was sealed when they were true."""
 
     by_status: dict[str, int] = field(default_factory=dict)
+    by_assignee: dict[int | None, int] = field(default_factory=dict)
     late: int = 0
     today: int = 0
-    mine: int = 0
-    unassigned: int = 0
     position: int = 0
 
     @property
@@ -130,9 +146,6 @@ def page(filters: Filters, *, me: int, day_ends: datetime) -> Page:
     """At most PAGE rows. `day_ends` is when the shop's today is over, `me` whose `mine` means."""
     if filters.faults:
         return Page([], None)
-    if filters.q and db.engine.dialect.name == "postgresql":
-        # A prepared plan does not see the word: a rare and a common one need different plans.
-        db.session.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
     statement = _page_statement(_shape(filters), db.engine.dialect.name)
     rows = db.session.execute(statement, _values(filters, me=me, day_ends=day_ends)).all()
     if len(rows) <= PAGE:
@@ -151,28 +164,26 @@ def rows_of(numbers: list[str], filters: Filters, *, me: int, day_ends: datetime
     return rows, set(db.session.scalars(shown, _values(filters, me=me, day_ends=day_ends)))
 
 
-def count_open(*, me: int, day_ends: datetime) -> Counts:
-    """Counts of the open part in one statement, read from one partial index."""
-    rows = db.session.execute(_count_statement(), {"me": me, "now": utc_now(), "day_ends": day_ends}).all()
-    late, today, mine, unassigned = (sum(row[i] for row in rows) for i in range(2, 6))
-    return Counts(
-        {row[0]: row[1] for row in rows},
-        late=late,
-        today=today,
-        mine=mine,
-        unassigned=unassigned,
-        position=(rows[0][6] or 0) if rows else 0,
-    )
+def count_open(*, day_ends: datetime, state: LogState | None = None) -> Counts:
+    """Counts of the open part in one statement, read from one partial index; kept while nothing changes.
+
+    `state` is where the log stands, if the caller has read it before.
+    """
+    state, now = state or log_state(), utc_now()
+    minute = int(now.timestamp()) // 60
+    return recall(state, ("counts", day_ends, minute), lambda: _count(state.position, now=now, day_ends=day_ends))
 
 
-def open_by_assignee() -> dict[int, int]:
-    """How many open repairs each person has."""
-    query = (
-        select(Repair.assignee_id, func.count().label("number"))
-        .where(literal_column("is_open"), Repair.assignee_id.is_not(None))
-        .group_by(Repair.assignee_id)
-    )
-    return {row.assignee_id: row.number for row in db.session.execute(query)}
+def _count(position: int, *, now: datetime, day_ends: datetime) -> Counts:
+    by_status: Counter[str] = Counter()
+    by_assignee: Counter[int | None] = Counter()
+    late = today = 0
+    for status, assignee, number, overdue, due in db.session.execute(_COUNTS, {"now": now, "day_ends": day_ends}):
+        by_status[status] += number
+        by_assignee[assignee] += number
+        if status not in DONE:
+            late, today = late + overdue, today + due
+    return Counts(dict(by_status), dict(by_assignee), late=late, today=today, position=position)
 
 
 def _faults(filters: Filters):
@@ -240,26 +251,6 @@ def _page_statement(shape: _Shape, dialect: str) -> Select:
     return _joined(query.order_by(*order).limit(PAGE + 1).subquery(), by_due=shape.by_due)
 
 
-@lru_cache(maxsize=1)
-def _count_statement() -> Select:
-    def number(condition):
-        return func.sum(case((condition, 1), else_=0))
-
-    return (
-        select(
-            Repair.status,
-            func.count(),
-            number(_is_late()),
-            number(_is_due_today()),
-            number(Repair.assignee_id == _ME),
-            number(Repair.assignee_id.is_(None)),
-            select(func.max(Event.position)).scalar_subquery(),
-        )
-        .where(literal_column("is_open"))
-        .group_by(Repair.status)
-    )
-
-
 def _joined(cut, *, by_due: bool) -> Select:
     order = (cut.c.due_at, cut.c.id) if by_due else (cut.c.id.desc(),)
     return (
@@ -299,7 +290,10 @@ def _conditions(shape: _Shape, dialect: str) -> list:
     elif shape.assignee:
         conditions.append(Repair.assignee_id == bindparam("person"))
     for place, is_short in enumerate(shape.words):
-        conditions.append(_matches(bindparam(f"word_{place}", type_=String), indexed=not is_short, dialect=dialect))
+        # A prepared plan does not see the word, and a rare and a common one need different plans: on PostgreSQL
+        # the word is written into the statement, quoted by the dialect.
+        word = bindparam(f"word_{place}", type_=String, literal_execute=dialect == "postgresql")
+        conditions.append(_matches(word, indexed=not is_short, dialect=dialect))
     return conditions
 
 
