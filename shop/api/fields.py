@@ -1,23 +1,63 @@
-"""Field types of the API that are stricter than marshmallow's own."""
+"""Field types of the API: stricter than marshmallow's own, and with faults in the language of the request."""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _l
 from marshmallow import ValidationError, fields, validate
 
 from shop.locales import select_timezone
+from shop.models.price_engine import N_
 
 LARGEST_ID = 2**31 - 1
 # `+` in a query string is a space, so an offset that was not escaped arrives as " 01:00".
 _LOST_PLUS = re.compile(r" (?=\d\d:\d\d$)")
 
 
-class Id(fields.Integer):
+def one_of(choices) -> validate.OneOf:
+    return validate.OneOf(choices, error=_l("Choose one of: {choices}."))
+
+
+def number_between(least: int, most: int) -> validate.Range:
+    return validate.Range(min=least, max=most, error=_l("Send a number from {min} to {max}."))
+
+
+def at_most(characters: int) -> validate.Length:
+    return validate.Length(max=characters, error=_l("Send at most {max} characters."))
+
+
+class Spoken(fields.Field):
+    """A field whose faults are translated when they are found."""
+
+    default_error_messages = {"required": N_("This field is missing."), "null": N_("This field cannot be null.")}
+
+    def make_error(self, key, **facts):
+        return ValidationError(gettext(self.error_messages[key]).format(**facts))
+
+
+class String(Spoken, fields.String):
+    default_error_messages = {"invalid": N_("Send text."), "invalid_utf8": N_("Send text in UTF-8.")}
+
+
+class Integer(Spoken, fields.Integer):
+    default_error_messages = {"invalid": N_("Send a whole number."), "too_large": N_("This number is too large.")}
+
+
+class List(Spoken, fields.List):
+    default_error_messages = {"invalid": N_("Send a list.")}
+
+
+class Nested(Spoken, fields.Nested):
+    default_error_messages = {"type": N_("Send a JSON object.")}
+
+
+class Id(Integer):
     """A whole positive number, not text that looks like one and not `true`."""
 
     def __init__(self, **options):
-        super().__init__(strict=True, validate=validate.Range(min=1, max=LARGEST_ID), **options)
+        super().__init__(strict=True, validate=number_between(1, LARGEST_ID), **options)
 
     def _deserialize(self, value, *args, **options):
         if type(value) is not int:
@@ -25,14 +65,15 @@ class Id(fields.Integer):
         return super()._deserialize(value, *args, **options)
 
 
-class Text(fields.String):
+class Text(String):
     """Text with something in it besides spaces."""
 
     def __init__(self, *, longest: int, **options):
-        super().__init__(validate=[validate.Length(min=1, max=longest), _not_blank], **options)
+        length = validate.Length(min=1, max=longest, error=_l("Send {min} to {max} characters."))
+        super().__init__(validate=[length, _not_blank], **options)
 
 
-class Count(fields.Integer):
+class Count(Integer):
     """A number in a query string: digits and nothing else."""
 
     def _deserialize(self, value, *args, **options):
@@ -41,12 +82,12 @@ class Count(fields.Integer):
         return super()._deserialize(value, *args, **options)
 
 
-class Moment(fields.Field):
+class Moment(Spoken):
     """An ISO 8601 time as aware UTC. Without an offset it is the shop's own time."""
 
     default_error_messages = {
-        "invalid": "Not a time. Write it like 2026-11-26T10:30:00Z.",
-        "range": "This lies too far off.",
+        "invalid": N_("Not a time. Write it like 2026-11-26T10:30:00Z."),
+        "range": N_("This lies too far off."),
     }
 
     def _deserialize(self, value, attr, data, **options):
@@ -64,7 +105,7 @@ class Moment(fields.Field):
 class DayOrMoment(Moment):
     """A time, or a day: its first moment, or with `ends` the first moment after it."""
 
-    default_error_messages = {"invalid": "Not a day or a time. Write it like 2026-11-26 or 2026-11-26T10:30:00Z."}
+    default_error_messages = {"invalid": N_("Not a day or a time. Write it like 2026-11-26 or 2026-11-26T10:30:00Z.")}
 
     def __init__(self, *, ends: bool = False, **options):
         super().__init__(**options)
@@ -88,4 +129,4 @@ def _to_utc(moment: datetime) -> datetime:
 
 def _not_blank(text: str) -> None:
     if not text.strip():
-        raise ValidationError("Write something here.")
+        raise ValidationError(gettext("Write something here."))

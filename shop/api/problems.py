@@ -1,30 +1,40 @@
 """Errors as application/problem+json (RFC 9457): one form, stable codes."""
 
 from flask import Response, current_app, g
+from flask_babel import gettext
 from marshmallow import Schema, fields
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from shop.extensions import db
 from shop.models.errors import Invalid, ShopError
+from shop.models.price_engine import N_
 
 CONTENT_TYPE = "application/problem+json"
 MOST_FAULTS = 100
 _LONGEST_FIELD = 100
 
-# Status -> code, title, and what to do. A domain error brings its own code and its own words.
+# Status -> code, title, and what to do. A domain error brings its own code and its own words, already translated.
 PROBLEMS: dict[int, tuple[str, str, str]] = {
-    400: ("malformed_request", "The request cannot be read", "Send one JSON object in UTF-8."),
-    403: ("not_allowed", "This is not allowed", "Ask the shop for access."),
-    404: ("not_found", "There is nothing here", "/api/openapi.json lists what there is."),
-    405: ("method_not_allowed", "This address does not take that method", "The header Allow lists those it takes."),
-    409: ("slot_full", "The slot is full", "Choose another slot."),
-    413: ("too_large", "The request is too large", "Send at most 128 kB."),
-    415: ("unsupported_media_type", "The body must be JSON", "Send it with Content-Type: application/json."),
-    422: ("invalid", "Some fields cannot be used", "`errors` says for each what to do about it."),
-    429: ("rate_limited", "Too many requests", "Wait as many seconds as the header Retry-After says."),
-    500: ("internal_error", "Something went wrong on our side", "Try again; quote request_id if you ask us for help."),
+    400: ("malformed_request", N_("The request cannot be read"), N_("Send one JSON object in UTF-8.")),
+    403: ("not_allowed", N_("This is not allowed"), N_("Ask the shop for access.")),
+    404: ("not_found", N_("There is nothing here"), N_("/api/openapi.json lists what there is.")),
+    405: (
+        "method_not_allowed",
+        N_("This address does not take that method"),
+        N_("The header Allow lists those it takes."),
+    ),
+    409: ("slot_full", N_("The slot is full"), N_("Choose another slot.")),
+    413: ("too_large", N_("The request is too large"), N_("Send at most 128 kB.")),
+    415: ("unsupported_media_type", N_("The body must be JSON"), N_("Send it with Content-Type: application/json.")),
+    422: ("invalid", N_("Some fields cannot be used"), N_("`errors` says for each what to do about it.")),
+    429: ("rate_limited", N_("Too many requests"), N_("Wait as many seconds as the header Retry-After says.")),
+    500: (
+        "internal_error",
+        N_("Something went wrong on our side"),
+        N_("Try again; quote request_id if you ask us for help."),
+    ),
 }
-_TITLES = {"idempotency_mismatch": "The key belongs to another request"}
+_TITLES = {"idempotency_mismatch": N_("The key belongs to another request")}
 
 
 class Fault(Schema):
@@ -48,7 +58,7 @@ def answer(error: Exception, status: int, headers: dict) -> Response:
     """The problem document for an error that was raised below /api; what the request had begun is undone first."""
     db.session.rollback()
     code, title, advice = PROBLEMS.get(status) or PROBLEMS[500 if status >= 500 else 400]
-    faults = _faults(error)
+    faults, advice = _faults(error), gettext(advice)
     if isinstance(error, ShopError):
         code = error.code
         advice = advice if faults else error.message
@@ -56,7 +66,7 @@ def answer(error: Exception, status: int, headers: dict) -> Response:
         advice = error.description
     body = {
         "type": f"urn:revivatech:problem:{code}",
-        "title": _TITLES.get(code, title),
+        "title": gettext(_TITLES.get(code, title)),
         "status": status,
         "code": code,
         "detail": advice,

@@ -1,9 +1,23 @@
 """The contract of the API: what goes in, what comes out. The OpenAPI document is generated from this."""
 
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _l
 from marshmallow import RAISE, Schema, fields, pre_load, validate, validates_schema
 from marshmallow.exceptions import ValidationError
 
-from shop.api.fields import Count, DayOrMoment, Id, Moment, Text
+from shop.api.fields import (
+    Count,
+    DayOrMoment,
+    Id,
+    List,
+    Moment,
+    Nested,
+    String,
+    Text,
+    at_most,
+    number_between,
+    one_of,
+)
 from shop.locales import LOCALES
 from shop.models.catalogue import DeviceCategory
 from shop.services.bookings import LONGEST_ADDRESS, LONGEST_PROBLEM
@@ -13,39 +27,41 @@ from shop.services.pricing import MOST_REPAIRS, SERVICE_TYPES, URGENCIES
 
 # In the words of JavaScript too, for they stand in the document: there is no \Z.
 _END = r"$(?!\n)"
-CURRENCY = validate.Regexp(rf"^[A-Z]{{3}}{_END}", error="Write the currency as three capital letters, such as GBP.")
+CURRENCY = validate.Regexp(rf"^[A-Z]{{3}}{_END}", error=_l("Write the currency as three capital letters, such as GBP."))
 
 
 def _about(description: str, **more) -> dict:
     return {"description": description, **more}
 
 
-class Query(Schema):
-    """An empty value in a query string is the same as none."""
+_REPAIRS = validate.Length(min=1, max=MOST_REPAIRS, error=_l("Send {min} to {max} of them."))
+
+
+class Request(Schema):
+    """What comes in: nothing but what is named."""
+
+    error_messages = {"unknown": _l("There is no such field."), "type": _l("Send a JSON object.")}
 
     class Meta:
         unknown = RAISE
 
-    lang = fields.String(
-        validate=validate.OneOf(LOCALES), metadata=_about("Language of names and messages, before Accept-Language.")
-    )
+
+class Query(Request):
+    """An empty value in a query string is the same as none."""
+
+    lang = String(validate=one_of(LOCALES), metadata=_about("Language of names and messages, before Accept-Language."))
 
     @pre_load
     def drop_empty(self, data, **_):
         return {name: data[name] for name in data if data[name] != ""}
 
 
-class Body(Schema):
-    class Meta:
-        unknown = RAISE
-
-
 class DeviceQuery(Query):
-    q = fields.String(metadata=_about("Forgiving search in names and model numbers.", example="iphone 14"))
-    brand = fields.String(metadata=_about("Exactly this brand, in any case.", example="Apple"))
-    category = fields.String(validate=validate.OneOf([kind.value for kind in DeviceCategory]))
-    limit = Count(load_default=20, validate=validate.Range(min=1, max=LARGEST_PAGE))
-    cursor = fields.String(metadata=_about("`next` of the page before."))
+    q = String(metadata=_about("Forgiving search in names and model numbers.", example="iphone 14"))
+    brand = String(metadata=_about("Exactly this brand, in any case.", example="Apple"))
+    category = String(validate=one_of([kind.value for kind in DeviceCategory]))
+    limit = Count(load_default=20, validate=number_between(1, LARGEST_PAGE))
+    cursor = String(metadata=_about("`next` of the page before."))
 
 
 class Device(Schema):
@@ -87,7 +103,7 @@ class CategoryList(Schema):
 
 
 class SlotQuery(Query):
-    service_type = fields.String(load_default="in_store", validate=validate.OneOf(SERVICE_TYPES))
+    service_type = String(load_default="in_store", validate=one_of(SERVICE_TYPES))
     start = DayOrMoment(
         data_key="from", metadata=_about("Day in the shop's zone, or time. Now, if left out.", example="2026-11-26")
     )
@@ -100,7 +116,7 @@ class SlotQuery(Query):
     @validates_schema
     def runs_forward(self, data, **_):
         if "start" in data and "end" in data and data["end"] < data["start"]:
-            raise ValidationError("`to` lies before `from`.", "to")
+            raise ValidationError(gettext("`to` lies before `from`."), "to")
 
 
 class Slot(Schema):
@@ -113,14 +129,14 @@ class SlotList(Schema):
     items = fields.List(fields.Nested(Slot), required=True)
 
 
-class RepairChoice(Body):
+class RepairChoice(Request):
     """Which repairs on which device, and how."""
 
     device_id = Id(required=True)
-    repair_type_ids = fields.List(Id(), required=True, validate=validate.Length(min=1, max=MOST_REPAIRS))
-    service_type = fields.String(required=True, validate=validate.OneOf(SERVICE_TYPES))
-    urgency = fields.String(required=True, validate=validate.OneOf(URGENCIES))
-    currency = fields.String(load_default="GBP", validate=CURRENCY)
+    repair_type_ids = List(Id(), required=True, validate=_REPAIRS)
+    service_type = String(required=True, validate=one_of(SERVICE_TYPES))
+    urgency = String(required=True, validate=one_of(URGENCIES))
+    currency = String(load_default="GBP", validate=CURRENCY)
 
 
 class PriceRequest(RepairChoice):
@@ -146,11 +162,11 @@ class Price(Schema):
     valid_until = fields.String(required=True, metadata={"format": "date-time"})
 
 
-class Customer(Body):
+class Customer(Request):
     name = Text(longest=LONGEST_NAME, required=True)
     email = Text(longest=LONGEST_EMAIL, required=True, metadata={"format": "email"})
     phone = Text(longest=LONGEST_PHONE, required=True, metadata=_about("National or with +; kept as +447700900418."))
-    locale = fields.String(load_default="en", metadata=_about("Language to write in: en or pt_BR."))
+    locale = String(load_default="en", metadata=_about("Language to write in: en or pt_BR."))
 
 
 class BookingRequest(RepairChoice):
@@ -160,18 +176,18 @@ class BookingRequest(RepairChoice):
         metadata=_about("`start` of a slot. Needed for pickup; in store may do without; postal takes none."),
     )
     problem = Text(longest=LONGEST_PROBLEM, required=True)
-    customer = fields.Nested(Customer, required=True)
-    address = fields.String(
-        load_default="", validate=validate.Length(max=LONGEST_ADDRESS), metadata=_about("Where to collect; for pickup.")
+    customer = Nested(Customer, required=True)
+    address = String(
+        load_default="", validate=at_most(LONGEST_ADDRESS), metadata=_about("Where to collect; for pickup.")
     )
-    postcode = fields.String(load_default="", validate=validate.Length(max=10), metadata=_about("For pickup."))
+    postcode = String(load_default="", validate=at_most(10), metadata=_about("For pickup."))
 
 
 class BookingHeaders(Schema):
-    key = fields.String(
+    key = String(
         data_key="Idempotency-Key",
         required=True,
-        validate=validate.Regexp(rf"^[\x21-\x7e]{{1,255}}{_END}", error="Send 1 to 255 visible ASCII characters."),
+        validate=validate.Regexp(rf"^[\x21-\x7e]{{1,255}}{_END}", error=_l("Send 1 to 255 visible ASCII characters.")),
         metadata=_about("New for each booking; the same when the same booking is sent again.", maxLength=255),
     )
 

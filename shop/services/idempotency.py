@@ -4,6 +4,7 @@ import hashlib
 import json
 from datetime import timedelta
 
+from flask_babel import gettext
 from sqlalchemy import select, update
 
 from shop.extensions import db
@@ -28,7 +29,9 @@ def remembered(scope: str, key: str, request: dict) -> dict | None:
         return None
     stored = db.session.execute(select(IdempotencyKey.request_hash, IdempotencyKey.answer).where(_is(scope, key))).one()
     if stored.request_hash != digest:
-        raise IdempotencyMismatch("This key was used before with another request. Use a new key for a new request.")
+        raise IdempotencyMismatch(
+            gettext("This key was used before with another request. Use a new key for a new request.")
+        )
     return json.loads(stored.answer)
 
 

@@ -71,6 +71,44 @@ def test_very_many_wrong_fields_are_not_all_listed(client_program):
     assert max(len(fault["field"]) for fault in answer.json["errors"]) == 100
 
 
+WRONG = {"device_id": "32", "repair_type_ids": [], "service_type": "boat", "currency": "gbp", "at": "noon", "extra": 1}
+ENGLISH = {
+    "device_id": "Send a whole number.",
+    "repair_type_ids": "Send 1 to 10 of them.",
+    "service_type": "Choose one of: in_store, pickup, postal.",
+    "urgency": "This field is missing.",
+    "currency": "Write the currency as three capital letters, such as GBP.",
+    "at": "Not a time. Write it like 2026-11-26T10:30:00Z.",
+    "extra": "There is no such field.",
+}
+PORTUGUESE = {
+    "device_id": "Envie um número inteiro.",
+    "repair_type_ids": "Envie de 1 a 10 itens.",
+    "service_type": "Escolha uma destas opções: in_store, pickup, postal.",
+    "urgency": "Falta este campo.",
+    "currency": "Escreva a moeda com três letras maiúsculas, como GBP.",
+    "at": "Não é um horário. Escreva como 2026-11-26T10:30:00Z.",
+    "extra": "Este campo não existe.",
+}
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "title", "words"),
+    [
+        ("", {}, "Some fields cannot be used", ENGLISH),
+        ("", {"Accept_Language": "pt-BR,pt;q=0.9"}, "Alguns campos não podem ser usados", PORTUGUESE),
+        ("?lang=pt_BR", {"Accept_Language": "en"}, "Alguns campos não podem ser usados", PORTUGUESE),
+    ],
+    ids=["English", "by header", "by query"],
+)
+def test_faults_follow_the_language_of_the_request(client_program, query, headers, title, words):
+    answer = client_program.post(f"/pricing/calculate{query}", WRONG, **headers)
+
+    assert_problem(answer, 422, "invalid")
+    assert answer.json["title"] == title
+    assert {fault["field"]: fault["message"] for fault in answer.json["errors"]} == words
+
+
 def test_our_own_fault_shows_nothing_of_the_inside(stranger, monkeypatch):
     def fail(*_, **__):
         raise RuntimeError("secret inside")
