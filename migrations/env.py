@@ -2,7 +2,10 @@
 
 from alembic import context
 from flask import current_app
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
+from shop.config import ConfigError
 from shop.models.base import UtcDateTime
 
 db = current_app.extensions["migrate"].db
@@ -20,8 +23,16 @@ def include_object(_item, name, kind, reflected, _compare_to):
     return not (reflected and name and (name.startswith(SEARCH_TABLES) or name == "ix_repairs_search_text"))
 
 
+def connected() -> Connection:
+    try:
+        return db.engine.connect()
+    except OperationalError as error:
+        reason = str(error.orig).splitlines()[0]
+        raise ConfigError(f"Cannot start: set DATABASE_URL to a database that answers ({reason}).") from None
+
+
 def run_migrations() -> None:
-    with db.engine.connect() as connection:
+    with connected() as connection:
         context.configure(
             connection=connection,
             target_metadata=db.metadata,

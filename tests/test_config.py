@@ -116,3 +116,18 @@ def test_every_way_in_stops_with_the_sentence_alone(tmp_path, command):
     assert answer.stderr.splitlines() == [
         "Cannot start: PORT: Input should be a valid integer, unable to parse string as an integer."
     ]
+
+
+def test_database_that_does_not_answer_is_said_in_one_sentence(tmp_path):
+    environment = {
+        **os.environ, "SHOP_DATA": str(tmp_path), "DATABASE_URL": "postgresql://shop:hush@127.0.0.1:1/shop",
+        "SECRET_KEY": KEY, "REDIS_URL": "",
+    }  # fmt: skip
+    run = [sys.executable, "-m", "flask", "--app", "wsgi", "db", "upgrade"]
+
+    answer = subprocess.run(run, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("Cannot start: set DATABASE_URL to a database that answers (")
+    assert len(answer.stderr.splitlines()) == 1
+    assert "hush" not in answer.stderr
