@@ -5,6 +5,7 @@ subscribers to RQ (`shop/jobs.py`), and the web processes only wake it.
 """
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -27,6 +28,8 @@ from shop.services import (
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY_SECONDS = 1.0
+# The first of many changes is told at once, those right after it together.
+REST_SECONDS = 0.04
 # Not at the very start, when there is most to do.
 TIDY_FIRST_AFTER_SECONDS = 60.0
 TIDY_EVERY_SECONDS = 3600.0
@@ -76,7 +79,7 @@ class Relay(threading.Thread):
                 self.passed()
             except Exception:
                 log.warning("relay_pass_failed", exc_info=True)
-            wake.wait(LOOK_EVERY_SECONDS)
+            wake.wait(LOOK_EVERY_SECONDS, rest_until=time.monotonic() + REST_SECONDS)
 
     def stop(self) -> None:
         self.stopping.set()
@@ -88,6 +91,8 @@ class Relay(threading.Thread):
             db.session.commit()
             if sealed:
                 _reads(live.announce, sealed)
+            if len(sealed) < relay.BATCH:
+                break
 
     def _dispatch(self) -> None:
         for subscriber in _reads(deliveries.due_subscribers):

@@ -4,10 +4,12 @@ from sqlalchemy import insert
 
 from shop.extensions import db
 from shop.models.outbox import OutboxMessage
-from shop.services import deliveries
+from shop.services import deliveries, subscriptions
 
 
 def install() -> None:
+    """Every booking and every move has a mail."""
+    subscriptions.UNLESS.clear()
     deliveries.HANDLERS["mail"] = write
 
 

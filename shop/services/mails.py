@@ -56,7 +56,10 @@ def preview(repair: Repair, *, template: str, state: State, locale: str) -> dict
 
 
 def _template(verb: str, state: State) -> str:
-    """The booking has a mail of its own, the states of `TOLD_BY_MAIL` share one; '' for none."""
+    """The booking has a mail of its own, the states of `TOLD_BY_MAIL` share one; '' for none.
+
+    None is owed today; a delivery may have been owed by an older release.
+    """
     if verb == BOOKED:
         return "booking_confirmation"
     return "status_update" if state in TOLD_BY_MAIL else ""

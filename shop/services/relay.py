@@ -15,7 +15,7 @@ from shop.extensions import db
 from shop.models.base import database_now, utc_now
 from shop.models.event import GENESIS, Delivery, DeliveryState, Event, seal
 from shop.services.deliveries import handles
-from shop.services.subscriptions import subscribers_of
+from shop.services.subscriptions import owed_to
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +66,7 @@ def relay_batch() -> list[Sealed]:
         position += 1
         own = seal(fact, position=position, previous_hash=previous)
         seals.append({"event_id": fact.id, "place": position, "before": previous, "own": own})
-        deliveries += [_delivery(fact, subscriber) for subscriber in _route(fact.verb)]
+        deliveries += [_delivery(fact, subscriber) for subscriber in _route(fact)]
         sealed.append(Sealed(position, fact.verb, fact.aggregate, fact.actor))
         previous = own
     db.session.connection().execute(_SEAL, seals)
@@ -113,11 +113,11 @@ def _take_lock() -> None:
         db.session.execute(_TAKE_LOCK, {"lock": _LOCK})
 
 
-def _route(verb: str) -> tuple[str, ...]:
+def _route(fact) -> tuple[str, ...]:
     try:
-        return subscribers_of(verb)
+        return owed_to(fact.verb, fact.body)
     except KeyError:
-        log.error("verb_unknown", verb=verb)
+        log.error("verb_unknown", verb=fact.verb)
         return (UNROUTED,)
 
 
@@ -135,4 +135,4 @@ def _owe(deliveries: list[dict]) -> None:
 @handles(UNROUTED)
 def _route_again(delivery: Delivery) -> None:
     """Fails until the table of subscriptions knows the verb; then owes the event to whom it names."""
-    _owe([_delivery(delivery.event, subscriber) for subscriber in subscribers_of(delivery.event.verb)])
+    _owe([_delivery(delivery.event, subscriber) for subscriber in owed_to(delivery.event.verb, delivery.event.body)])

@@ -4,6 +4,9 @@ Live updates are not listed: the relay announces every sealed event to the staff
 that missed one asks for all since the last position it saw.
 """
 
+import json
+from collections.abc import Callable
+
 from shop.models.workflow import State
 
 MAIL = "mail"
@@ -20,6 +23,8 @@ TOLD_BY_MAIL = frozenset(
         State.UNREPAIRABLE,
     }
 )
+
+INNER = frozenset(State) - TOLD_BY_MAIL
 
 SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "repair.booked": (MAIL,),
@@ -48,6 +53,23 @@ SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
 }
 
 
+def _is_inner_move(body: dict) -> bool:
+    return body.get("to") in INNER
+
+
+# What an event says can make it nobody's business: then no delivery is owed.
+UNLESS: dict[tuple[str, str], Callable[[dict], bool]] = {("repair.moved", MAIL): _is_inner_move}
+
+
 def subscribers_of(verb: str) -> tuple[str, ...]:
-    """Who is owed this event. A verb that is missing from the table is a programming error."""
+    """Who may be owed this event. A verb that is missing from the table is a programming error."""
     return SUBSCRIPTIONS[verb]
+
+
+def owed_to(verb: str, body: str) -> tuple[str, ...]:
+    """Who is owed this event, `body` being the text that is sealed. Raises KeyError like `subscribers_of`."""
+    names = subscribers_of(verb)
+    if not any((verb, name) in UNLESS for name in names):
+        return names
+    facts = json.loads(body)
+    return tuple(name for name in names if (verb, name) not in UNLESS or not UNLESS[verb, name](facts))

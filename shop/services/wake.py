@@ -1,6 +1,7 @@
 """Tells the relay that there is work. A lost wake-up costs one second, never an event."""
 
 import threading
+import time
 
 import redis
 import structlog
@@ -32,9 +33,13 @@ def relay() -> None:
         _publisher.wake()
 
 
-def wait(seconds: float) -> bool:
-    """Sleeps until woken or until `seconds` have passed; True if woken."""
+def wait(seconds: float, *, rest_until: float = 0.0) -> bool:
+    """Sleeps until woken or until `seconds` have passed, and then until the monotonic clock shows `rest_until`.
+
+    True if woken. Wakes during the rest are answered by this one.
+    """
     woken = _woken.wait(seconds)
+    time.sleep(max(0.0, rest_until - time.monotonic()))
     _woken.clear()
     return woken
 

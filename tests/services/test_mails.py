@@ -3,14 +3,14 @@
 import re
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from shop.extensions import db
 from shop.models.actor import CUSTOMER
 from shop.models.event import Delivery, DeliveryState
 from shop.models.outbox import OutboxMessage
 from shop.models.workflow import State
-from shop.services import deliveries, mails, relay, repairs
+from shop.services import deliveries, mails, relay, repairs, subscriptions
 from shop.services.bookings import create_booking
 from tests.bookings import THURSDAY_1030, request
 
@@ -101,7 +101,16 @@ def test_approval_mail_quotes_the_diagnosis_as_text(app, frozen, session, owner)
     assert "<i>Frame</i> bent" in mail.text
 
 
-def test_inner_moves_are_skipped_with_a_reason(app, frozen, session, technician):
+def test_inner_moves_are_owed_to_nobody(app, frozen, session, technician):
+    repair = book()
+    move(repair, State.DIAGNOSING, by=technician)
+
+    assert [mail.template for mail in deliver()] == ["booking_confirmation"]
+    assert db.session.scalar(select(func.count()).select_from(Delivery)) == 1
+
+
+def test_inner_moves_owed_by_an_older_release_are_skipped_with_a_reason(app, frozen, session, technician, monkeypatch):
+    monkeypatch.setattr(subscriptions, "UNLESS", {})
     repair = book()
     move(repair, State.DIAGNOSING, by=technician)
 
