@@ -119,7 +119,7 @@ def test_fill_invents_people_whom_nobody_can_ring_or_write_to(busy_shop):
 
 
 def test_fill_of_a_long_past_imports_what_is_older_than_the_told_part(app, monkeypatch):
-    monkeypatch.setattr(demo, "TOLD", 100)
+    monkeypatch.setattr("shop.services.demo.busy_shop.TOLD", 100)
 
     demo.fill(150, seed=7, now=MONDAY)
     db.session.commit()
@@ -131,7 +131,7 @@ def test_fill_of_a_long_past_imports_what_is_older_than_the_told_part(app, monke
 
 
 def test_fill_with_indexes_taken_down_puts_all_of_them_up_again(app, monkeypatch):
-    monkeypatch.setattr(demo, "REBUILD_FROM", 1)
+    monkeypatch.setattr("shop.services.demo.busy_shop.REBUILD_FROM", 1)
     before = _definitions()
 
     demo.fill(60, seed=7, now=MONDAY)

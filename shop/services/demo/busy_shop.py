@@ -23,14 +23,14 @@ from shop.models.permissions import Role
 from shop.models.repair import Note, Repair, RepairLine, new_tracking_token, search_text
 from shop.models.workflow import WAITING_ON, is_open
 from shop.services import staff
-from shop.services.demo_board import choose_open
-from shop.services.demo_hours import OpenTime
-from shop.services.demo_intake import Counter, Intake
-from shop.services.demo_log import Fact, Log
-from shop.services.demo_people import COLLEAGUES, PASSWORD, email_of
-from shop.services.demo_rows import LineRow, NoteRow, RepairRow
-from shop.services.demo_story import Crew, Happening, Story, archived, closed_state, told
-from shop.services.demo_tables import (
+from shop.services.demo.board import choose_open
+from shop.services.demo.hours import OpenTime
+from shop.services.demo.intake import Counter, Intake
+from shop.services.demo.log import Fact, Log
+from shop.services.demo.people import COLLEAGUES, PASSWORD, email_of
+from shop.services.demo.rows import LineRow, NoteRow, RepairRow
+from shop.services.demo.story import Crew, Happening, Story, archived, closed_state, told
+from shop.services.demo.tables import (
     REBUILD_FROM,
     new_ids,
     put_up_indexes,

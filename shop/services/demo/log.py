@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from shop.models.event import Event, EventDetail, detail_hash, seal
 from shop.services import relay
-from shop.services.demo_rows import DetailRow, EventRow
-from shop.services.demo_tables import new_ids, write_rows
+from shop.services.demo.rows import DetailRow, EventRow
+from shop.services.demo.tables import new_ids, write_rows
 from shop.services.events import dumps
 
 

@@ -7,9 +7,9 @@ from datetime import datetime
 from itertools import pairwise
 
 from shop.models.workflow import CLOSED, State
-from shop.services import demo_texts as texts
-from shop.services.demo_hours import OpenTime
-from shop.services.demo_intake import Intake
+from shop.services.demo import texts
+from shop.services.demo.hours import OpenTime
+from shop.services.demo.intake import Intake
 from shop.services.promises import WORKING_DAYS
 
 _S = State

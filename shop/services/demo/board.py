@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from shop.models.workflow import State
-from shop.services.demo_hours import OpenTime
-from shop.services.demo_story import OPEN_SHARES
+from shop.services.demo.hours import OpenTime
+from shop.services.demo.story import OPEN_SHARES
 
 # Of a hundred open repairs: how many are late, at risk, and due later today or on the next opening days.
 _LATE, _AT_RISK, _TODAY, _NEXT_DAY = 10, 8, 22, 28

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from shop.models.catalogue import DeviceModel, RepairType
 
-_RECORDS = Path(__file__).parents[1] / "seed" / "problems.csv.gz"
+_RECORDS = Path(__file__).parents[2] / "seed" / "problems.csv.gz"
 _LONGEST = 600
 
 # Records of one partner begin with the kind of device and end with a dash.

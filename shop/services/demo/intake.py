@@ -13,9 +13,9 @@ from shop.models.price_engine import Price, price
 from shop.models.price_rules import PriceFacts, RepairFact
 from shop.services import pricing
 from shop.services.catalogue import list_repair_types
-from shop.services.demo_people import people
-from shop.services.demo_rows import CustomerRow, DeviceRow
-from shop.services.demo_texts import Complaint, Texts
+from shop.services.demo.people import people
+from shop.services.demo.rows import CustomerRow, DeviceRow
+from shop.services.demo.texts import Complaint, Texts
 
 
 class Lot:
