@@ -13,6 +13,8 @@ from shop.services.locations import home_location
 
 bp = Blueprint("booking", __name__, url_prefix="/book")
 limiter.limit("300 per minute")(bp)
+# As many as the API takes: each takes a place in the calendar and sends a mail.
+_bookings_limit = limiter.limit("20 per minute", methods=["POST"])
 
 
 def step_names() -> list[str]:
@@ -40,7 +42,8 @@ def step(this: Step):
                 return redirect(step_url(draft, drafts.first_incomplete(answers)), 303)
             return view(draft)
 
-        bp.add_url_rule(f"/<token>/{this}", this, handle, methods=["GET", "POST"])
+        asked = _bookings_limit(handle) if this is Step.REVIEW else handle
+        bp.add_url_rule(f"/<token>/{this}", this, asked, methods=["GET", "POST"])
         return view
 
     return register

@@ -1,4 +1,4 @@
-"""Guessing a ticket is slow: the form answers a few times a minute."""
+"""Guessing a ticket is slow, and so is filling the calendar: the forms answer a few times a minute."""
 
 import json
 import os
@@ -31,3 +31,29 @@ def test_tracking_form_is_limited_and_reading_is_not(tmp_path):
     assert found["codes"] == [422] * 8 + [429] * 2
     assert 0 < int(found["retry"]) <= 60
     assert found["reading"] == 200
+
+
+BOOKINGS = """
+import json
+from flask import Response
+from shop import create_app
+
+app = create_app()
+app.config["WTF_CSRF_ENABLED"] = False
+app.register_error_handler(Exception, lambda error: Response(status=getattr(error, "code", 500)))
+client = app.test_client()
+print(json.dumps({
+    "booked": [client.post("/book/none/review").status_code for _ in range(22)],
+    "answered": [client.post("/book/none/details").status_code for _ in range(22)],
+}))
+"""
+
+
+def test_wizard_books_as_slowly_as_the_api_and_takes_answers_as_fast_as_they_are_typed(tmp_path):
+    environment = {"PATH": os.environ["PATH"], "SHOP_DATA": str(tmp_path), "LOG_LEVEL": "ERROR"}
+
+    done = subprocess.run([sys.executable, "-c", BOOKINGS], env=environment, capture_output=True, text=True, timeout=60)
+
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert [code == 429 for code in found["booked"]] == [False] * 20 + [True] * 2
+    assert 429 not in found["answered"]
