@@ -36,18 +36,6 @@ class OpeningHours:
             left -= closes - begin
         raise ValueError("the opening hours leave no time for this")
 
-    def minutes_between(self, start: datetime, end: datetime) -> int:
-        """Minutes of opening time between two moments; 0 when `end` is not after `start`."""
-        total = timedelta()
-        for opens, closes in self._periods_from(start):
-            if opens >= end:
-                break
-            total += max(min(closes, end) - max(opens, start), timedelta())
-        return int(total.total_seconds() // 60)
-
-    def is_open_at(self, moment: datetime) -> bool:
-        return any(opens <= moment < closes for opens, closes in self.periods(moment.astimezone(self.zone).date()))
-
     def _periods_from(self, start: datetime) -> Iterator[tuple[datetime, datetime]]:
         day = start.astimezone(self.zone).date()
         for offset in range(_HORIZON_DAYS):
