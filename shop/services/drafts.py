@@ -15,8 +15,8 @@ from shop.models.booking import BookingDraft
 from shop.models.errors import NotFound
 
 LIFE = timedelta(days=14)
-# Then housekeeping deletes it.
-KEPT_AFTER_END = timedelta(days=30)
+# Then housekeeping deletes it, at its next visit: the privacy page promises that it is gone within 30 days.
+KEPT_AFTER_END = timedelta(days=29)
 _POSTCODE = re.compile(r"([A-Z]{1,2}\d[A-Z\d]?)(\d[A-Z]{2})")
 
 

@@ -50,9 +50,9 @@ def test_keys_are_kept_for_thirty_days(app, session):
     assert set(session.scalars(select(IdempotencyKey.key))) == {"yesterday", "nearly"}
 
 
-def test_drafts_are_kept_for_thirty_days_after_their_end(app, session):
+def test_drafts_are_gone_within_the_thirty_days_that_the_privacy_page_promises(app, session):
     old, ended, living = (drafts.start_draft(locale="en") for _ in range(3))
-    old.expires_at, ended.expires_at = ago(days=31), ago(days=29)
+    old.expires_at, ended.expires_at = ago(days=29, hours=12), ago(days=28)
     kept = {ended.token, living.token}
     session.commit()
 
