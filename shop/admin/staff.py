@@ -40,7 +40,6 @@ _RIGHTS = {
     "outbox.resend": _l("send again"),
     "audit.view": _l("read the audit log"),
     "health.view": _l("see health"),
-    "jobs.manage": _l("manage jobs"),
     "staff.view": _l("see the staff"),
     "staff.manage": _l("manage the staff"),
     "account.self": _l("look after their own account"),

@@ -32,7 +32,6 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "outbox.resend": frozenset({Role.OWNER, Role.MANAGER, Role.FRONT_DESK}),
     "audit.view": _LEADERS,
     "health.view": _LEADERS,
-    "jobs.manage": _LEADERS,
     "staff.view": _LEADERS,
     "staff.manage": frozenset({Role.OWNER}),
     "account.self": _EVERYONE,

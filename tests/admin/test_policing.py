@@ -53,6 +53,15 @@ def test_every_console_route_names_its_permission_or_is_closed(app):
     assert set(named.values()) - {CLOSED} <= set(PERMISSIONS)
 
 
+def test_every_permission_is_asked_for_somewhere():
+    tables = {SHOP / "models/permissions.py", SHOP / "admin/staff.py"}
+    files = [path for path in (*SHOP.rglob("*.py"), *SHOP.rglob("*.html")) if path not in tables]
+    staff_screen = (SHOP / "admin/staff.py").read_text()
+    asked = "".join(path.read_text() for path in files) + "".join(re.findall(r'@requires\("[^"]+"\)', staff_screen))
+
+    assert [name for name in PERMISSIONS if f'"{name}"' not in asked and f"'{name}'" not in asked] == []
+
+
 def test_paths_are_kebab_case(app):
     parts = [part for rule in routes(app) for part in re.sub(r"<[^>]*>", "", rule.rule).split("/") if part]
 
