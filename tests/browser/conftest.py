@@ -26,6 +26,17 @@ CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.whic
 DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 START_SECONDS = 60
 
+# Measured by what can be pressed: a label for its box, a row of the queue for its link. Links in running text are free.
+SMALL_TARGETS = """(least) => {
+  const controls = document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary");
+  const inText = (node) => node.matches("a") && getComputedStyle(node).display === "inline";
+  return [...controls].filter((node) => node.checkVisibility() && !inText(node)).map((node) => {
+    const area = node.closest("label, [data-repair]:has(a)") ?? node;
+    const box = area.getBoundingClientRect();
+    return { html: node.outerHTML.slice(0, 120), width: box.width, height: box.height };
+  }).filter(({ width, height }) => width > 1 && height > 1 && (width < least || height < least));
+}"""
+
 
 def pytest_collection_modifyitems(items):
     """Marks what lies in this folder; without a browser it is left out, and CI says so loudly."""
@@ -194,6 +205,11 @@ def assert_accessible(page: Page) -> None:
     violations = page.evaluate("axe.run()")["violations"]
     assert [(found["id"], [node["html"] for node in found["nodes"]]) for found in violations] == []
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def small_targets(page: Page, *, least: int) -> list[dict]:
+    """What can be pressed and is narrower or lower than so many pixels; half a pixel is rounding."""
+    return page.evaluate(SMALL_TARGETS, least - 0.5)
 
 
 def _note(page: Page, message) -> None:

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import DESKTOP, PHONE, assert_accessible, assert_quiet
+from tests.browser.conftest import DESKTOP, PHONE, assert_accessible, assert_quiet, small_targets
 from tests.browser.console import api_booking, change, is_live
 
 NARROWEST = {"width": 360, "height": 740}
@@ -21,17 +21,6 @@ PAGES = [
         for name in ("outbox", "audit", "health", "staff", "account", "devices", "price-rules", "style")
     ],
 ]
-
-# Measured by what can be pressed: a label for its box, a row of the queue for its link. Links in running text are free.
-SMALL_TARGETS = """() => {
-  const controls = document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary");
-  const inText = (node) => node.matches("a") && getComputedStyle(node).display === "inline";
-  return [...controls].filter((node) => node.checkVisibility() && !inText(node)).map((node) => {
-    const area = node.closest("label, [data-repair]:has(a)") ?? node;
-    const box = area.getBoundingClientRect();
-    return { html: node.outerHTML.slice(0, 120), width: box.width, height: box.height };
-  }).filter(({ width, height }) => width > 1 && height > 1 && (width < 23.5 || height < 23.5));
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +38,7 @@ def assert_sound(page):
     for size in (DESKTOP, PHONE):
         page.set_viewport_size(size)
         assert_accessible(page)
-        assert page.evaluate(SMALL_TARGETS) == []
+        assert small_targets(page, least=24) == []
     page.set_viewport_size(NARROWEST)
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     assert_quiet(page)
@@ -124,10 +113,51 @@ def test_phone_moves_with_one_big_button(signed_in, number):
 
     page.goto(f"/admin/repairs/{number}")
 
-    box = page.get_by_role("button", name="Move to").bounding_box()
+    box = page.get_by_role("button", name="Start diagnosis").bounding_box()
     assert box["height"] >= 44
     assert box["width"] >= 350
     assert box["y"] < 300
+
+
+def test_phone_shows_the_tab_one_is_at(signed_in):
+    page = signed_in("ellie", viewport=PHONE)
+
+    page.goto("/admin/repairs/?view=closed")
+    is_live(page)
+
+    expect(page.locator("#queue-tabs [aria-current]")).to_be_in_viewport(ratio=1)
+
+
+def test_phone_shows_every_act_for_the_selected_row(signed_in):
+    page = signed_in("ellie", viewport=PHONE)
+    page.goto("/admin/repairs/")
+    is_live(page)
+
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+
+    bar = page.locator("#selection-bar")
+    expect(bar.get_by_role("button", name="Clear")).to_be_in_viewport(ratio=1)
+    assert bar.evaluate("bar => bar.scrollWidth <= bar.clientWidth")
+
+
+def test_phone_says_in_words_that_the_shop_is_out_of_reach(signed_in):
+    page = signed_in("ellie", viewport=PHONE)
+    page.goto("/admin/repairs/")
+    is_live(page)
+
+    page.context.set_offline(True)
+
+    expect(page.get_by_text("Offline since")).to_be_visible()
+
+
+def test_a_closed_ticket_pushes_nobody_on(signed_in):
+    page = signed_in("ellie")
+    page.goto("/admin/repairs/?view=closed")
+    page.locator('#queue-rows [data-status="collected"] a').first.click()
+
+    expect(page.get_by_role("button", name="Open a warranty return")).to_be_visible()
+    expect(page.locator(".ticket-acts .button-primary")).to_have_count(0)
 
 
 def test_the_queue_page_stays_small(signed_in):

@@ -6,7 +6,7 @@ import time
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import DESKTOP, PHONE, assert_accessible, assert_quiet, watched
+from tests.browser.conftest import DESKTOP, PHONE, assert_accessible, assert_quiet, small_targets, watched
 
 OUTBOX = """
 from shop.models.outbox import OutboxMessage
@@ -146,6 +146,24 @@ def test_back_refresh_and_another_device_lose_nothing(page, new_context):
     expect(other).to_have_url(re.compile("/service$"))
     expect(other.locator("#foot-bar .foot-price")).to_have_text("£189.00")
     assert_quiet(page)
+
+
+def test_phone_has_room_for_the_thumb_on_every_step(phone):
+    phone.goto("/book/?q=iphone+14+pro")
+    assert small_targets(phone, least=44) == []
+    phone.locator(".device-option").first.click()
+    phone.locator("label.option").first.click()
+    expect(phone.locator("#foot-bar .foot-price")).to_have_text("£189.00")
+    assert small_targets(phone, least=44) == []
+    phone.locator("#foot-bar button").click()
+    phone.wait_for_url("**/service")
+
+    assert small_targets(phone, least=44) == []
+    tops = phone.locator("#service_type > label").evaluate_all(
+        "ways => ways.map(way => way.getBoundingClientRect().top)"
+    )
+    assert len(tops) == 3
+    assert len(set(tops)) == 1
 
 
 def test_typing_goes_on_while_the_price_is_worked_out(page):
