@@ -111,7 +111,7 @@ def test_a_double_click_on_move_moves_once(busy_shop, signed_in):
     page = signed_in("priya")
     page.goto(f"/admin/repairs/{number}")
 
-    page.get_by_role("button", name="Move to diagnosing").dblclick(delay=20)
+    page.get_by_role("button", name="Start diagnosis").dblclick(delay=20)
 
     expect(page.locator(".ticket-line .pill")).to_have_text("Diagnosing")
     page.wait_for_timeout(500)
@@ -128,7 +128,7 @@ def test_read_only_looks_and_is_offered_nothing_else(busy_shop, signed_in):
     page.locator(f'[data-repair="{number}"] .pill').click(force=True)
 
     expect(page).to_have_url(re.compile(f"/admin/repairs/{number}$"))
-    for name in ("Edit", "Assign", "Other status", "Move to diagnosing", "Add note"):
+    for name in ("Edit", "Assign", "Other status", "Start diagnosis", "Add note"):
         expect(page.get_by_role("button", name=name)).to_have_count(0)
         expect(page.get_by_role("link", name=name)).to_have_count(0)
     assert_quiet(page)

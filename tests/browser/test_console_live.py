@@ -50,6 +50,22 @@ def test_a_booking_appears_at_its_place_without_a_jump(busy_shop, queue):
     assert_quiet(queue)
 
 
+def test_a_list_written_anew_keeps_what_is_ticked_and_the_cursor(queue):
+    number = queue.locator("#queue-rows > tr").nth(2).get_attribute("data-repair")
+    row = row_of(queue, number)
+    row.locator(".check").check()
+    row.locator("a").focus()
+    row.evaluate("row => row.insertAdjacentHTML('beforeend', '<td id=old></td>')")
+
+    queue.evaluate("document.dispatchEvent(new CustomEvent('shop:reload'))")
+
+    expect(queue.locator("#old")).to_have_count(0)
+    expect(row.locator(".check")).to_be_checked()
+    expect(row).to_have_attribute("data-cursor", "")
+    expect(queue.locator("[data-selected]")).to_have_text(number)
+    assert_quiet(queue)
+
+
 def test_a_colleagues_move_changes_the_row_in_place(queue, signed_in, number):
     row = row_of(queue, number)
     row.locator(".check").check()
@@ -57,7 +73,7 @@ def test_a_colleagues_move_changes_the_row_in_place(queue, signed_in, number):
     bench = signed_in("priya")
     bench.goto(f"/admin/repairs/{number}")
 
-    bench.get_by_role("button", name="Move to diagnosing").click()
+    bench.get_by_role("button", name="Start diagnosis").click()
 
     expect(row).to_have_attribute("data-status", "diagnosing")
     expect(row.locator(".pill")).to_have_text("Diagnosing")
@@ -73,7 +89,7 @@ def test_a_row_that_leaves_its_view_stays_greyed(signed_in, number):
     is_live(queue)
     bench.goto(f"/admin/repairs/{number}")
 
-    bench.get_by_role("button", name="Move to diagnosing").click()
+    bench.get_by_role("button", name="Start diagnosis").click()
 
     expect(row_of(queue, number)).to_have_attribute("data-gone", "")
     assert queue.locator("[data-shown]").inner_text() == str(queue.locator("tr[data-repair]:not([data-gone])").count())
@@ -171,7 +187,7 @@ def test_two_tabs_of_one_person_stay_the_same(signed_in, number):
     second.goto(f"/admin/repairs/{number}")
     is_live(second)
 
-    first.get_by_role("button", name="Move to diagnosing").click()
+    first.get_by_role("button", name="Start diagnosis").click()
 
     expect(second.locator(".ticket-line .pill")).to_have_text("Diagnosing")
     expect(second.locator("[data-here-people]")).to_be_empty()

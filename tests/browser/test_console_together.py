@@ -89,7 +89,7 @@ def test_a_note_in_writing_survives_what_others_do(busy_shop, signed_in, number)
     change(busy_shop, number, place="Shelf B4")
     expect(page.locator(".ticket-who")).to_contain_text("Shelf B4")
     area.press_sequentially("ght")
-    page.get_by_role("button", name="Move to diagnosing").click()
+    page.get_by_role("button", name="Start diagnosis").click()
     expect(page.locator(".ticket-line .pill")).to_have_text("Diagnosing")
 
     assert area.input_value() == "Half a thought"

@@ -87,6 +87,7 @@ document.addEventListener("acted", (event) => ask([event.detail.number]));
 document.addEventListener("change", (event) => {
   if (event.target.matches("#queue-rows .check")) showSelection();
 });
+document.addEventListener("shop:rows", showSelection);
 document.addEventListener("focusin", (event) => {
   const row = event.target.closest?.("#queue-rows > [data-repair]");
   if (row) setCursor(row);

@@ -9,6 +9,7 @@ const MOST_AT_ONCE = 100;
 const waiting = new Set();
 const here = new Map();
 let timer = null;
+let marked = { ticked: [], cursor: undefined };
 let lookedAt = new Date();
 
 export const body = () => document.getElementById("queue-body");
@@ -138,6 +139,24 @@ export function refreshBody() {
   window.htmx.ajax("GET", location.href, { target: "#queue-body", swap: "morph:outerHTML" });
 }
 
+/* What was ticked, and where the cursor stood, holds when the list is written anew. */
+function rememberMarks() {
+  marked = {
+    ticked: rows().filter((row) => row.querySelector(".check")?.checked).map((row) => row.dataset.repair),
+    cursor: rows().find((row) => "cursor" in row.dataset)?.dataset.repair,
+  };
+}
+
+function markAgain() {
+  for (const number of marked.ticked) {
+    const row = rowOf(number);
+    if (row) row.querySelector(".check").checked = true;
+  }
+  const row = marked.cursor && rowOf(marked.cursor);
+  if (row) row.dataset.cursor = "";
+  document.dispatchEvent(new Event("shop:rows"));
+}
+
 /* Time passes without an event: what became overdue, and at midnight what is due today. */
 function lookAtTheClock() {
   const now = new Date();
@@ -159,8 +178,10 @@ whenLive(() => {
   here.clear();
   rows().forEach(dress);
 });
+document.addEventListener("htmx:beforeSwap", rememberMarks);
 document.addEventListener("htmx:afterSwap", () => {
   rows().forEach(dress);
+  markAgain();
   showCount();
 });
 rows().forEach(dress);

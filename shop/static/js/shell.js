@@ -97,6 +97,14 @@ function focusErrors(root) {
   root.querySelector?.("[data-focus]")?.focus();
 }
 
+/* On a phone the tab one is at may lie outside the row of tabs. */
+function showCurrentTabs() {
+  for (const tab of document.querySelectorAll(".tabs > [aria-current]")) {
+    const { parentElement: row } = tab;
+    row.scrollLeft += tab.getBoundingClientRect().left - row.getBoundingClientRect().left - (row.clientWidth - tab.offsetWidth) / 2;
+  }
+}
+
 document.addEventListener("htmx:configRequest", sendCsrfToken);
 document.addEventListener("htmx:afterRequest", (event) => setAtRest(event.detail.elt.closest("form") ?? event.detail.elt));
 document.addEventListener("htmx:load", (event) => {
@@ -118,5 +126,6 @@ window.addEventListener("pageshow", (event) => {
   if (event.persisted) setAtRest(document);
 });
 focusErrors(document);
+showCurrentTabs();
 startTimes();
 startToasts();
