@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
-from shop.services.demo_people import PASSWORD as DEMO_PASSWORD
+from shop.services.demo import PASSWORD as DEMO_PASSWORD
 from tests.translations import compile_catalogues
 
 ROOT = Path(__file__).parents[2]

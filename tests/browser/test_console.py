@@ -6,7 +6,7 @@ import urllib.request
 
 from playwright.sync_api import expect
 
-from shop.services.demo_people import PASSWORD
+from shop.services.demo import PASSWORD
 from tests.browser.conftest import assert_quiet
 from tests.browser.console import api_booking, status_of
 

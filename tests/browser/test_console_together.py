@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from shop.services.demo_people import PASSWORD
+from shop.services.demo import PASSWORD
 from tests.browser.conftest import assert_quiet
 from tests.browser.console import api_booking, change, field_of, is_live, sign_out_everywhere
 
