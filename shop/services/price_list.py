@@ -20,10 +20,13 @@ def from_prices(location: Location) -> dict[str, Money]:
     book = pricing.published_rules()
     today = utc_now().astimezone(location.hours.zone)
     key = (book.version, today.date(), location.currency)
-    if key not in _kept:
+    found = _kept.get(key)
+    if found is None:
+        found = _lowest(book, today, location)
+        # Another thread may clear it again at once: what is answered is not read back from there.
         _kept.clear()
-        _kept[key] = _lowest(book, today, location)
-    return _kept[key]
+        _kept[key] = found
+    return found
 
 
 def _lowest(book: RuleBook, at, location: Location) -> dict[str, Money]:
