@@ -5,8 +5,7 @@ from sqlalchemy import text
 
 from shop.extensions import db, limiter
 from shop.services import redis_client, relay
-
-LAG_LIMIT_SECONDS = 30.0
+from shop.services.health_report import LAG_LIMIT_SECONDS
 
 blueprint = Blueprint("probes", __name__)
 
