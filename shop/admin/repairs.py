@@ -1,7 +1,10 @@
 """The repair queue and the ticket: HTTP in, a page or a piece of it out."""
 
+from functools import lru_cache
+
 from flask import render_template, request
 from flask_admin import expose
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_login import current_user
 
@@ -194,4 +197,9 @@ def _foot_keys(acts: list[str]) -> list[tuple[tuple[str, ...], str]]:
 
 
 def _words(status: str) -> str:
+    return _words_in(status, str(get_locale()))
+
+
+@lru_cache(maxsize=64)
+def _words_in(status: str, _locale: str) -> str:
     return render_template("admin/repairs/_status_words.html", status=status).strip()

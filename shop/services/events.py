@@ -2,7 +2,9 @@
 
 import json
 import secrets
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any, cast
 
 from sqlalchemy import event as sa_event
 from sqlalchemy.orm import Session, SessionTransaction
@@ -15,6 +17,9 @@ from shop.services.subscriptions import subscribers_of
 
 _LOCKS = "aggregates_locked_in"
 _RECORDED = "events_recorded"
+_EVENTS: Any = Event.__table__
+_APPEND = _EVENTS.insert().returning(_EVENTS.c.id)
+_APPEND_DETAIL = cast(Any, EventDetail.__table__).insert()
 
 
 class NotLocked(RuntimeError):
@@ -34,7 +39,16 @@ def hold(aggregate) -> None:
     _locks(session).setdefault(_name(aggregate), transaction)
 
 
-def record(verb: str, aggregate, *, actor: Actor, body: dict | None = None, detail: dict | None = None) -> Event:
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Where a fact stands: its row in the log, and its place in the life of what it is about."""
+
+    id: int
+    aggregate: str
+    version: int
+
+
+def record(verb: str, aggregate, *, actor: Actor, body: dict | None = None, detail: dict | None = None) -> Recorded:
     """Appends one fact about `aggregate` to the log, in the caller's transaction.
 
     `body` is sealed for ever and must name nobody; `detail` holds what is personal and can be erased.
@@ -47,21 +61,23 @@ def record(verb: str, aggregate, *, actor: Actor, body: dict | None = None, deta
         raise NotLocked(name)
     subscribers_of(verb)
     aggregate.version += 1
-    fact = Event(
-        verb=verb,
-        aggregate=name,
-        version=aggregate.version,
-        actor=actor.reference,
-        at=datetime.now(UTC).isoformat(timespec="microseconds"),
-        body=dumps(body or {}),
-    )
+    salt, text = (secrets.token_hex(16), dumps(detail)) if detail else ("", "")
+    facts = {
+        "verb": verb,
+        "aggregate": name,
+        "version": aggregate.version,
+        "actor": actor.reference,
+        "at": datetime.now(UTC).isoformat(timespec="microseconds"),
+        "body": dumps(body or {}),
+        "detail_hash": detail_hash(salt, text) if detail else "",
+    }
+    # Straight into the table: a fact is never read back or changed by whoever records it.
+    connection = session.connection()
+    fact_id = connection.execute(_APPEND, facts).scalar_one()
     if detail:
-        salt, text = secrets.token_hex(16), dumps(detail)
-        fact.detail = EventDetail(salt=salt, body=text)
-        fact.detail_hash = detail_hash(salt, text)
-    session.add(fact)
-    session.info[_RECORDED] = True
-    return fact
+        connection.execute(_APPEND_DETAIL, {"event_id": fact_id, "salt": salt, "body": text})
+    session.info.setdefault(_RECORDED, []).append(fact_id)
+    return Recorded(fact_id, name, aggregate.version)
 
 
 def dumps(value: dict) -> str:
@@ -82,7 +98,7 @@ def _after_commit(session) -> None:
     # Fires also when a savepoint is released, so it may only wake the relay, never send.
     if savepoint := session.get_nested_transaction():
         _inherit_locks(session, savepoint)
-    elif session.info.pop(_RECORDED, False):
+    elif session.info.pop(_RECORDED, None):
         wake.relay()
 
 

@@ -37,7 +37,7 @@ class LogState:
 
 def log_state() -> LogState:
     """The state that this transaction, or at least every later statement, sees."""
-    position, hash_, waiting = db.session.execute(_STATE).one()
+    position, hash_, waiting = db.session.connection().execute(_STATE).one()
     return LogState(position or 0, hash_ or GENESIS, waiting or "", (waiting or "").count(",") < _MOST_WAITING - 1)
 
 

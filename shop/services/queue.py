@@ -147,7 +147,7 @@ def page(filters: Filters, *, me: int, day_ends: datetime) -> Page:
     if filters.faults:
         return Page([], None)
     statement = _page_statement(_shape(filters), db.engine.dialect.name)
-    rows = db.session.execute(statement, _values(filters, me=me, day_ends=day_ends)).all()
+    rows = db.session.connection().execute(statement, _values(filters, me=me, day_ends=day_ends)).all()
     if len(rows) <= PAGE:
         return Page(rows, None)
     return Page(rows[:PAGE], _cursor(rows[PAGE - 1], by_due=filters.by_due))
@@ -178,7 +178,8 @@ def _count(position: int, *, now: datetime, day_ends: datetime) -> Counts:
     by_status: Counter[str] = Counter()
     by_assignee: Counter[int | None] = Counter()
     late = today = 0
-    for status, assignee, number, overdue, due in db.session.execute(_COUNTS, {"now": now, "day_ends": day_ends}):
+    rows = db.session.connection().execute(_COUNTS, {"now": now, "day_ends": day_ends})
+    for status, assignee, number, overdue, due in rows:
         by_status[status] += number
         by_assignee[assignee] += number
         if status not in DONE:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, text
+from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.orm import joinedload, selectinload
 
 from shop.extensions import db
@@ -31,6 +31,12 @@ EDITABLE: dict[str, tuple[str, int]] = {
     "imei": ("device", 16),
 }
 _COLUMN = {"device_label": "label"}
+_LOCK = (
+    select(Repair)
+    .where(Repair.number == bindparam("number"))
+    .with_for_update(of=Repair)
+    .execution_options(populate_existing=True)
+)
 _NEEDS = {"diagnosis": "repair.diagnose"}
 
 
@@ -46,7 +52,7 @@ def get_repair(number: str) -> Repair:
     """The repair with all that its page shows. Raises NotFound."""
     query = (
         select(Repair)
-        .where(_is_number(number))
+        .where(Repair.number == _as_number(number))
         .options(
             joinedload(Repair.customer),
             joinedload(Repair.device),
@@ -60,8 +66,7 @@ def get_repair(number: str) -> Repair:
 
 def lock_repair(number: str) -> Repair:
     """The repair, its row locked for this transaction. Raises NotFound."""
-    query = select(Repair).where(_is_number(number)).with_for_update(of=Repair)
-    repair = _found(db.session.scalar(query.execution_options(populate_existing=True)))
+    repair = _found(db.session.scalar(_LOCK, {"number": _as_number(number)}))
     hold(repair)
     return repair
 
@@ -214,9 +219,9 @@ def _give_back_slot(repair: Repair) -> None:
         booking.slot_id = None
 
 
-def _is_number(number: str):
+def _as_number(typed: str) -> str:
     # PostgreSQL refuses a NUL; no ticket has a question mark in its number.
-    return Repair.number == number.replace("\x00", "?").upper()[:16]
+    return typed.replace("\x00", "?").upper()[:16]
 
 
 def _found(repair: Repair | None) -> Repair:

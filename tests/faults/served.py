@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 
 from shop import background, create_app, jobs
 from shop.extensions import db
-from shop.models.event import Event
 from shop.services import leases
 from tests import handlers
 
@@ -30,10 +29,9 @@ leases.LEASE = 3.0
 def deliver_directly() -> None:
     background.start_embedded = lambda _app: lambda: None
 
-    @event.listens_for(Session, "after_flush")
-    def remember(session, _context):
-        facts = session.info.setdefault("direct", [])
-        facts += [fact.id for fact in session.new if isinstance(fact, Event)]
+    @event.listens_for(Session, "before_commit")
+    def remember(session):
+        session.info["direct"] = list(session.info.get("events_recorded", ()))
 
     @event.listens_for(Session, "after_commit")
     def send(session):
