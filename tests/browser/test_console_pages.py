@@ -63,6 +63,28 @@ def test_sign_in_is_sound(stranger_at, theme):
     assert_sound(page)
 
 
+def test_after_a_refused_password_only_that_is_typed_again(stranger_at):
+    page = stranger_at()
+    page.goto("/login")
+    page.get_by_label("E-mail").fill("nobody@example.com")
+    page.get_by_label("Password").fill("wrong")
+
+    page.get_by_role("button", name="Sign in").click()
+
+    expect(page.get_by_text("do not match")).to_be_visible()
+    expect(page.get_by_label("Password")).to_be_focused()
+    expect(page.get_by_label("E-mail")).to_have_value("nobody@example.com")
+
+
+def test_sign_in_on_the_way_to_a_ticket_says_that_its_text_is_kept(stranger_at, number):
+    page = stranger_at()
+
+    page.goto(f"/admin/repairs/{number}")
+
+    expect(page.get_by_role("heading", name="Sign in to the shop")).to_be_visible()
+    expect(page.get_by_text("What you typed into a ticket is kept in this tab")).to_be_visible()
+
+
 @pytest.mark.parametrize("key", ["s", "a"])
 def test_dialog_is_sound(signed_in, number, theme, key):
     page = signed_in("ellie", color_scheme=theme, reduced_motion="reduce")
@@ -126,6 +148,18 @@ def test_phone_shows_the_tab_one_is_at(signed_in):
     is_live(page)
 
     expect(page.locator("#queue-tabs [aria-current]")).to_be_in_viewport(ratio=1)
+
+
+def test_portuguese_queue_has_room_for_its_longer_words(signed_in):
+    page = signed_in("ellie", locale="pt-BR")
+
+    page.goto("/admin/repairs/")
+    is_live(page)
+
+    assert page.locator("#queue-tabs").evaluate("tabs => tabs.scrollWidth <= tabs.clientWidth")
+    assert page.locator("#queue-rows .pill").evaluate_all(
+        "pills => pills.every(it => it.scrollWidth <= it.clientWidth)"
+    )
 
 
 def test_phone_shows_every_act_for_the_selected_row(signed_in):
