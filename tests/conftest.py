@@ -15,6 +15,7 @@ from shop.config import load_settings
 from shop.extensions import db
 from shop.models.permissions import Role
 from tests import factories
+from tests.brokers import own_redis
 from tests.browsers import Browser
 from tests.translations import compile_catalogues
 
@@ -43,10 +44,10 @@ def pytest_collection_modifyitems(items):
         group = next((group for part, group in GROUPS.items() if part in item.nodeid), None)
         if group:
             item.add_marker(pytest.mark.xdist_group(group))
-            # Real servers, clocks and browsers on a shared machine: a fault must show itself three times.
-            item.add_marker(pytest.mark.flaky(reruns=2))
         if "tests/browser/" in item.nodeid:
             item.add_marker(pytest.mark.browser)
+            # A browser that gets no processor for seconds misses its own time-outs: its tests may try once more.
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 @pytest.fixture(scope="session")
@@ -79,6 +80,17 @@ def app(shop_app, database):
     with shop_app.app_context():
         db.session.remove()
         _clean(shop_app, database)
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory):
+    """A Redis for this test process alone."""
+    with own_redis(tmp_path_factory.mktemp("redis")) as url:
+        if not url and os.environ.get("CI"):
+            pytest.fail("Redis does not answer, and CI runs every suite")
+        if not url:
+            pytest.skip("Redis does not answer")
+        yield url
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ from shop.services import relay, repairs, wake
 from shop.services.events import record
 
 pytestmark = pytest.mark.redis
-REDIS_URL = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/2")
 ROOT = Path(__file__).parent.parent
 WORKER = (
     "from tests import handlers; handlers.install(); import runpy; runpy.run_path('worker.py', run_name='__main__')"
@@ -34,15 +33,9 @@ def _beside_postgresql(request):
 
 
 @pytest.fixture
-def broker():
+def broker(redis_url):
     """An empty Redis."""
-    client = redis.Redis.from_url(REDIS_URL)
-    try:
-        client.ping()
-    except redis.ConnectionError:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip("Redis does not answer")
+    client = redis.Redis.from_url(redis_url)
     client.flushdb()
     yield client
     client.flushdb()
@@ -50,11 +43,11 @@ def broker():
 
 
 @pytest.fixture
-def start_worker(app):
+def start_worker(app, redis_url):
     """`start_worker()`: a worker process on the database of the test, killed at its end."""
     processes = []
 
-    def start(url: str = REDIS_URL) -> subprocess.Popen:
+    def start(url: str = redis_url) -> subprocess.Popen:
         settings = app.config["SETTINGS"]
         environment = {
             **os.environ,

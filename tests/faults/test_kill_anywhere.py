@@ -4,7 +4,6 @@ Real servers, real clients with a journal, SIGKILL at random moments. The checke
 the database.
 """
 
-import os
 import time
 from collections import Counter
 
@@ -18,18 +17,17 @@ from tests import bookings
 from tests.faults.processes import Clients, Processes
 from tests.ports import port
 
-REDIS_URL = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/2")
 PORT = port(0)
 SETTLE_SECONDS = 60
 
 
 @pytest.fixture
-def processes(app, database):
+def processes(app, database, request):
     """Embedded on SQLite; with Redis and a worker on PostgreSQL."""
+    redis_url = request.getfixturevalue("redis_url") if database == "postgresql" else ""
     started = []
 
     def start(*, guard: str = "on") -> Processes:
-        redis_url = REDIS_URL if database == "postgresql" else ""
         started.append(Processes(app.config["SETTINGS"], port=PORT, redis_url=redis_url, guard=guard))
         for name in started[-1].commands:
             started[-1].start(name)
