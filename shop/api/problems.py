@@ -39,10 +39,7 @@ _TITLES = {"idempotency_mismatch": N_("The key belongs to another request")}
 
 class Fault(Schema):
     field = fields.String(required=True, metadata={"description": "Path of the field, such as `customer.email`."})
-    message = fields.String(
-        required=True,
-        metadata={"description": "What to do about it. What a customer can mend comes in the language asked for."},
-    )
+    message = fields.String(required=True, metadata={"description": "What to do about it, in the language asked for."})
 
 
 class Problem(Schema):
