@@ -28,7 +28,8 @@ QUEUE = "shop"
 PAUSE_SECONDS = 1.0
 # A job that waits longer than this has no worker, or one that hangs.
 PATIENCE_SECONDS = 20
-_WORKER_TTL = 20
+# RQ waits for a job for 15 seconds less than this: so a worker that is told to stop notices within a second.
+_WORKER_TTL = 16
 # Touched at each look of the relay; the container's health check reads its age.
 ALIVE = Path(tempfile.gettempdir()) / "shop-worker"
 _stopping = threading.Event()
