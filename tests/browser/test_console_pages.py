@@ -185,6 +185,21 @@ def test_phone_says_in_words_that_the_shop_is_out_of_reach(signed_in):
     expect(page.get_by_text("Offline since")).to_be_visible()
 
 
+def test_back_from_a_ticket_leads_to_the_same_place_in_the_list(signed_in):
+    page = signed_in("ellie")
+    page.goto("/admin/repairs/?view=all")
+    page.locator("[data-scroll]").evaluate("pane => pane.scrollTop = 900")
+    row = page.locator("#queue-rows > tr").nth(24)
+    number = row.get_attribute("data-repair")
+    row.locator("a").click()
+    page.wait_for_url(f"**/{number}")
+
+    page.go_back()
+
+    expect(page.locator(f'[data-repair="{number}"] a')).to_be_focused()
+    assert page.locator("[data-scroll]").evaluate("pane => pane.scrollTop") == 900
+
+
 def test_a_closed_ticket_pushes_nobody_on(signed_in):
     page = signed_in("ellie")
     page.goto("/admin/repairs/?view=closed")

@@ -79,6 +79,25 @@ def test_a_conflict_is_settled_without_a_script_too(busy_shop, signed_in, number
     assert field_of(busy_shop, number, "diagnosis") == THEIRS
 
 
+def test_after_a_colleagues_move_nothing_looks_chosen_until_it_is(busy_shop, signed_in, number):
+    page = signed_in("priya")
+    page.goto(f"/admin/repairs/{number}/move")
+    page.locator('[name=target][value="diagnosing"]').check()
+    colleague = signed_in("tom")
+    colleague.goto(f"/admin/repairs/{number}")
+    colleague.get_by_role("button", name="Start diagnosis").click()
+    expect(colleague.locator(".ticket-line .pill")).to_have_text("Diagnosing")
+
+    page.get_by_role("button", name="Move", exact=True).click()
+
+    expect(page.get_by_role("alert")).to_contain_text("A colleague moved this ticket")
+    expect(page.locator("[name=target]:checked")).to_have_count(0)
+    marks = page.locator("[name=target]").evaluate_all(
+        "radios => radios.map(it => getComputedStyle(it, '::before').opacity)"
+    )
+    assert set(marks) == {"0"}
+
+
 def test_a_note_in_writing_survives_what_others_do(busy_shop, signed_in, number):
     page = signed_in("priya")
     page.goto(f"/admin/repairs/{number}")

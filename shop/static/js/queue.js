@@ -65,6 +65,23 @@ function showSelection() {
   for (const button of bar.querySelectorAll("[data-one]")) button.disabled = numbers.length !== 1;
 }
 
+/* Back from a ticket one is where one was: the browser itself forgets how far a list inside the page was scrolled. */
+const PLACE = `place:${location.pathname}${location.search}`;
+const pane = () => document.querySelector("[data-scroll]");
+
+function keepPlace() {
+  sessionStorage.setItem(PLACE, JSON.stringify({ cursor, top: pane().scrollTop }));
+}
+
+function goBackToPlace() {
+  const kept = sessionStorage.getItem(PLACE);
+  if (!kept || performance.getEntriesByType("navigation")[0]?.type !== "back_forward") return;
+  const place = JSON.parse(kept);
+  const row = place.cursor && rowOf(place.cursor);
+  if (row) linkOf(row).focus({ preventScroll: true });
+  pane().scrollTop = place.top;
+}
+
 const keys = {
   j: () => step(1),
   k: () => step(-1),
@@ -98,3 +115,5 @@ document.getElementById("selection-bar").addEventListener("click", (event) => {
   if (name) keys[name](event);
 });
 onKeys(keys);
+window.addEventListener("pagehide", keepPlace);
+goBackToPlace();
