@@ -1,5 +1,6 @@
 """How each database is spoken to: pragmas, transaction modes, pool."""
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
@@ -7,7 +8,7 @@ from functools import lru_cache
 from flask import request
 from flask_sqlalchemy.session import Session
 from sqlalchemy import event
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
 _reading = ContextVar("reading", default=False)
 
@@ -44,6 +45,17 @@ def reading():
         yield
     finally:
         _reading.reset(token)
+
+
+@contextmanager
+def alone(engine: Engine) -> Iterator[Connection]:
+    """A connection for a single statement, which commits by itself."""
+    if engine.dialect.name == "postgresql":
+        with _without_transactions(engine).connect() as connection:
+            yield connection
+    else:
+        with engine.begin() as connection:
+            yield connection
 
 
 def is_reading() -> bool:

@@ -18,7 +18,7 @@ from shop.services.events import record
 def mails(monkeypatch):
     """Ids of the events that the mail handler was given."""
     seen = []
-    monkeypatch.setitem(deliveries.HANDLERS, "mail", lambda owed: seen.append(owed.event_id))
+    monkeypatch.setitem(deliveries.HANDLERS, "mail", lambda owed: seen.append(owed.event.id))
     return seen
 
 
@@ -89,7 +89,7 @@ def test_relay_goes_on_after_a_failed_pass(cracked_iphone, mails, running, monke
     running(look_every=0.1)
     time.sleep(0.3)
     monkeypatch.undo()
-    monkeypatch.setitem(deliveries.HANDLERS, "mail", lambda owed: mails.append(owed.event_id))
+    monkeypatch.setitem(deliveries.HANDLERS, "mail", lambda owed: mails.append(owed.event.id))
 
     wake.relay()
 

@@ -6,16 +6,18 @@ together with the finish, so there it happens exactly once.
 
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
 
 import structlog
-from sqlalchemy import ColumnElement, exists, func, literal_column, select, tuple_, update
-from sqlalchemy.orm import aliased, joinedload
+from sqlalchemy import ColumnElement, bindparam, exists, func, literal_column, select, update
+from sqlalchemy.orm import aliased
 
 from shop import database
 from shop.extensions import db
 from shop.models.base import database_now
 from shop.models.errors import NotFound
-from shop.models.event import ATTEMPTS, Delivery, DeliveryState, Event
+from shop.models.event import ATTEMPTS, Delivery, DeliveryState, Event, EventDetail
 from shop.services import leases
 from shop.services.leases import held, holding
 from shop.services.statements import changed_rows
@@ -24,14 +26,63 @@ log = structlog.get_logger(__name__)
 
 CLAIM_AT_ONCE = 20
 
-Handler = Callable[[Delivery], None]
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A sealed event. `detail` is the JSON of its personal part, '' if it has none or it was erased."""
+
+    id: int
+    verb: str
+    aggregate: str
+    version: int
+    actor: str
+    at: str
+    body: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """A claimed delivery as its handler gets it."""
+
+    id: int
+    subscriber: str
+    attempt: int
+    attempts_allowed: int
+    error: str
+    event: Fact
+
+
+_LOAD = (
+    select(
+        Delivery.id,
+        Delivery.subscriber,
+        Delivery.attempt,
+        Delivery.attempts_allowed,
+        Delivery.error,
+        Event.id,
+        Event.verb,
+        Event.aggregate,
+        Event.version,
+        Event.actor,
+        Event.at,
+        Event.body,
+        func.coalesce(EventDetail.body, ""),
+    )
+    .join(Event, Event.id == Delivery.event_id)
+    .outerjoin(EventDetail, EventDetail.event_id == Event.id)
+    .where(Delivery.id.in_(bindparam("ids", expanding=True)), Delivery.state == DeliveryState.RUNNING)
+)
+# How most end: built once, for building it costs more than running it.
+_DONE = held(bindparam("held"), bindparam("by")).values(state=DeliveryState.DONE, finished_at=database_now())
+
+Handler = Callable[[Owed], None]
 HANDLERS: dict[str, Handler] = {}
 
 
 def handles(subscriber: str):
     """Registers a function as the handler of a subscriber.
 
-    It is given a detached delivery with its event, outside any transaction, so that it can call the outside
+    It is given a delivery with its event, outside any transaction, so that it can call the outside
     world while no lock is held. What it leaves uncommitted in the session commits with the finish; it must
     not commit by itself.
     """
@@ -72,33 +123,13 @@ def claim(subscriber: str, *, at_once: int = CLAIM_AT_ONCE) -> list[tuple[int, i
 
     Returns (id, attempt). The attempt is counted here, so that one that kills its process is counted too.
     """
-    older = aliased(Delivery)
-    waits_for_older = exists().where(
-        older.subscriber == Delivery.subscriber,
-        older.ordering_key == Delivery.ordering_key,
-        _unfinished(older),
-        older.id < Delivery.id,
-    )
-    candidates = (
-        select(Delivery.id)
-        .where(Delivery.subscriber == subscriber, _is_due(), ~waits_for_older)
-        .order_by(Delivery.due_at, Delivery.id)
-        .limit(at_once)
-        .with_for_update(of=Delivery, skip_locked=True)  # SQLite has one writer and ignores it
-        .cte("candidates")
-    )
-    taken = db.session.execute(
-        update(Delivery)
-        .where(Delivery.id.in_(select(candidates.c.id)))
-        .values(state=DeliveryState.RUNNING, attempt=Delivery.attempt + 1, due_at=database_now(leases.LEASE))
-        .returning(Delivery.id, Delivery.attempt)
-        .execution_options(synchronize_session=False)
-    ).all()
+    asked = {"whose": subscriber, "at_once": at_once}
+    taken = db.session.connection().execute(_claim_statement(leases.LEASE), asked).all()
     db.session.commit()
     return sorted((row.id, row.attempt) for row in taken)
 
 
-def run(delivery_id: int, attempt: int, *, loaded: Delivery | None = None) -> None:
+def run(delivery_id: int, attempt: int, *, loaded: Owed | None = None) -> None:
     """Runs one claimed delivery and finishes it, unless another attempt has taken it over; commits.
 
     `loaded` spares the look whether it is still ours: give it only while the lease is certain.
@@ -162,6 +193,33 @@ def backoff(failures: int) -> float:
     return min(2**failures, 600) * random.uniform(0.5, 1.0)
 
 
+@lru_cache(maxsize=4)
+def _claim_statement(lease: float):
+    """Built once for each length of a lease: building it costs more than running it."""
+    older = aliased(Delivery)
+    waits_for_older = exists().where(
+        older.subscriber == Delivery.subscriber,
+        older.ordering_key == Delivery.ordering_key,
+        _unfinished(older),
+        older.id < Delivery.id,
+    )
+    candidates = (
+        select(Delivery.id)
+        .where(Delivery.subscriber == bindparam("whose"), _is_due(), ~waits_for_older)
+        .order_by(Delivery.due_at, Delivery.id)
+        .limit(bindparam("at_once"))
+        .with_for_update(of=Delivery, skip_locked=True)  # SQLite has one writer and ignores it
+        .cte("candidates")
+    )
+    return (
+        update(Delivery)
+        .where(Delivery.id.in_(select(candidates.c.id)))
+        .values(state=DeliveryState.RUNNING, attempt=Delivery.attempt + 1, due_at=database_now(lease))
+        .returning(Delivery.id, Delivery.attempt)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def _unfinished(entity) -> ColumnElement[bool]:
     # Literals, not parameters: only then can the planners prove that the partial indexes apply.
     return entity.state.in_([literal_column("'waiting'"), literal_column("'running'")])
@@ -171,25 +229,21 @@ def _is_due() -> ColumnElement[bool]:
     return _unfinished(Delivery) & (Delivery.due_at <= database_now())
 
 
-def _load(claims: list[tuple[int, int]]) -> dict[tuple[int, int], Delivery]:
-    """Those deliveries that these attempts still hold, detached: no transaction stays open around a handler."""
-    query = (
-        select(Delivery)
-        .options(joinedload(Delivery.event).joinedload(Event.detail))
-        .where(tuple_(Delivery.id, Delivery.attempt).in_(claims), Delivery.state == DeliveryState.RUNNING)
-        .execution_options(populate_existing=True)
-    )
+def _load(claims: list[tuple[int, int]]) -> dict[tuple[int, int], Owed]:
+    """Those deliveries that these attempts still hold; no transaction stays open around a handler."""
     with database.reading():
-        found = {(delivery.id, delivery.attempt): delivery for delivery in db.session.scalars(query)}
-        for delivery in found.values():
-            for row in (delivery.event.detail, delivery.event, delivery):
-                if row is not None and row in db.session:
-                    db.session.expunge(row)
+        rows = db.session.connection().execute(_LOAD, {"ids": [delivery_id for delivery_id, _ in claims]}).all()
         db.session.rollback()
-    return found
+    found = [_owed(row) for row in rows]
+    return {(owed.id, owed.attempt): owed for owed in found if (owed.id, owed.attempt) in claims}
 
 
-def _handle(delivery: Delivery) -> None:
+def _owed(row) -> Owed:
+    key, subscriber, attempt, allowed, error, *event = row
+    return Owed(key, subscriber, attempt, allowed, error, Fact(*event))
+
+
+def _handle(delivery: Owed) -> None:
     try:
         HANDLERS[delivery.subscriber](delivery)
         _finish(delivery, state=DeliveryState.DONE)
@@ -199,7 +253,7 @@ def _handle(delivery: Delivery) -> None:
         _fail(delivery, error=f"{type(error).__name__}: {error}"[:500])
 
 
-def _fail(delivery: Delivery, *, error: str) -> None:
+def _fail(delivery: Owed, *, error: str) -> None:
     failures = ATTEMPTS - (delivery.attempts_allowed - delivery.attempt)
     if failures >= ATTEMPTS:
         _finish(delivery, state=DeliveryState.DEAD, error=error)
@@ -208,13 +262,25 @@ def _fail(delivery: Delivery, *, error: str) -> None:
         _finish(delivery, state=DeliveryState.WAITING, error=error, due_at=due_at)
 
 
-def _finish(delivery: Delivery, **values) -> None:
+def _finish(delivery: Owed, **values) -> None:
     """The fenced last write: only the attempt that holds the delivery may make it. Commits or rolls back."""
-    if values["state"] in (DeliveryState.DONE, DeliveryState.DEAD):
-        values["finished_at"] = database_now()
-    changed = db.session.execute(held(delivery.id, delivery.attempt).values(**values))
-    if changed_rows(changed) == 1:
+    if values == {"state": DeliveryState.DONE}:
+        is_ours = _is_done(delivery)
+    else:
+        if values["state"] == DeliveryState.DEAD:
+            values["finished_at"] = database_now()
+        is_ours = changed_rows(db.session.execute(held(delivery.id, delivery.attempt).values(**values))) == 1
+    if is_ours:
         db.session.commit()
         return
     db.session.rollback()
     log.warning("delivery_late", delivery=delivery.id, attempt=delivery.attempt)
+
+
+def _is_done(delivery: Owed) -> bool:
+    """Marks it as done. What its handler has begun to write is to commit with that; else it stands alone."""
+    key = {"held": delivery.id, "by": delivery.attempt}
+    if db.session().in_transaction():
+        return changed_rows(db.session.connection().execute(_DONE, key)) == 1
+    with database.alone(db.engine) as connection:
+        return changed_rows(connection.execute(_DONE, key)) == 1

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy import Engine, tuple_, update
+from sqlalchemy import BindParameter, Engine, tuple_, update
 
 from shop.extensions import db
 from shop.models.base import database_now
@@ -19,7 +19,7 @@ LEASE = 30.0
 LONGEST_RUN = 900.0
 
 
-def held(delivery_id: int, attempt: int):
+def held(delivery_id: int | BindParameter, attempt: int | BindParameter):
     """The fence: an update that touches the delivery only while this attempt holds it."""
     return (
         update(Delivery)

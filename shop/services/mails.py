@@ -11,13 +11,13 @@ from sqlalchemy.orm import joinedload, selectinload
 
 from shop.extensions import db
 from shop.models.booking import Booking
-from shop.models.event import Delivery
 from shop.models.outbox import OutboxMessage
 from shop.models.pricing import Quote
 from shop.models.repair import Repair
 from shop.models.workflow import State
 from shop.services import pricing
-from shop.services.deliveries import handles, held
+from shop.services.deliveries import Owed, handles
+from shop.services.leases import held
 from shop.services.statuses import STATUSES
 from shop.services.subscriptions import MAIL, TOLD_BY_MAIL
 
@@ -25,7 +25,7 @@ BOOKED = "repair.booked"
 
 
 @handles(MAIL)
-def deliver(delivery: Delivery) -> None:
+def deliver(delivery: Owed) -> None:
     """Writes the mail that an event asks for, or notes on the delivery why there is none.
 
     The outbox row commits together with the delivery, and its unique `delivery_id` refuses a second one.
@@ -75,7 +75,7 @@ def _reason_to_skip(repair: Repair | None, state: State, template: str) -> str:
     return ""
 
 
-def _write(delivery: Delivery, repair: Repair, state: State, template: str) -> OutboxMessage:
+def _write(delivery: Owed, repair: Repair, state: State, template: str) -> OutboxMessage:
     locale = repair.customer.locale
     return OutboxMessage(
         delivery_id=delivery.id,
@@ -106,7 +106,7 @@ def _facts(repair: Repair, state: State, locale: str) -> dict:
     }
 
 
-def _repair_of(delivery: Delivery) -> Repair | None:
+def _repair_of(delivery: Owed) -> Repair | None:
     repair_id = int(delivery.event.aggregate.partition(":")[2])
     query = select(Repair).where(Repair.id == repair_id).options(
         joinedload(Repair.customer), joinedload(Repair.device), joinedload(Repair.location), selectinload(Repair.lines)
@@ -114,12 +114,12 @@ def _repair_of(delivery: Delivery) -> Repair | None:
     return db.session.scalar(query)
 
 
-def _state_of(delivery: Delivery) -> State:
+def _state_of(delivery: Owed) -> State:
     body = json.loads(delivery.event.body)
     return State(body.get("to") or body.get("status") or State.RECEIVED)
 
 
-def _is_written(delivery: Delivery) -> bool:
+def _is_written(delivery: Owed) -> bool:
     return db.session.scalar(select(OutboxMessage.id).where(OutboxMessage.delivery_id == delivery.id)) is not None
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, func, insert, select, text, update
 from shop.extensions import db
 from shop.models.base import database_now, utc_now
 from shop.models.event import GENESIS, Delivery, DeliveryState, Event, seal
-from shop.services.deliveries import handles
+from shop.services.deliveries import Owed, handles
 from shop.services.subscriptions import owed_to
 
 log = structlog.get_logger(__name__)
@@ -133,6 +133,6 @@ def _owe(deliveries: list[dict]) -> None:
 
 
 @handles(UNROUTED)
-def _route_again(delivery: Delivery) -> None:
+def _route_again(delivery: Owed) -> None:
     """Fails until the table of subscriptions knows the verb; then owes the event to whom it names."""
     _owe([_delivery(delivery.event, subscriber) for subscriber in owed_to(delivery.event.verb, delivery.event.body)])
