@@ -1,5 +1,6 @@
 """The repair queue and the ticket: HTTP in, a page or a piece of it out."""
 
+import re
 from functools import lru_cache
 
 from flask import render_template, request
@@ -23,6 +24,7 @@ from shop.services.subscriptions import TOLD_BY_MAIL
 
 MOST_ROWS_AT_ONCE = 100
 LONGEST_NUMBER_LIST = 2_000
+_NUMBER = re.compile("[A-Za-z0-9-]{1,16}")
 
 
 class RepairsView(ConsoleView):
@@ -46,8 +48,8 @@ class RepairsView(ConsoleView):
     @requires("repair.view")
     def rows(self):
         """The named rows as they are now, for a list that is open; a row that left its filters is marked."""
-        numbers = request.args.get("numbers", "")[:LONGEST_NUMBER_LIST].split(",")[:MOST_ROWS_AT_ONCE]
-        return changes(queue.parse_filters(request.args), numbers)
+        asked = request.args.get("numbers", "")[:LONGEST_NUMBER_LIST].split(",")[:MOST_ROWS_AT_ONCE]
+        return changes(queue.parse_filters(request.args), [number for number in asked if _NUMBER.fullmatch(number)])
 
     @expose("/<string:number>")
     @requires("repair.view")

@@ -38,6 +38,7 @@ PAGE = 50
 LONGEST_SEARCH = 200
 MOST_WORDS = 6
 SHOWN_PROBLEM = 120
+LARGEST_ID = 2**31 - 1
 
 _INDEXED_FROM = 3
 _ME, _NOW = bindparam("me", type_=Integer), bindparam("now", type_=UtcDateTime)
@@ -192,7 +193,11 @@ def _faults(filters: Filters):
         yield "view"
     if filters.status and filters.status not in list(State):
         yield "status"
-    if filters.assignee and filters.assignee not in {"me", "nobody"} and not re.fullmatch(r"\d{1,9}", filters.assignee):
+    if (
+        filters.assignee
+        and filters.assignee not in {"me", "nobody"}
+        and not re.fullmatch("[0-9]{1,9}", filters.assignee)
+    ):
         yield "assignee"
     if filters.waiting and filters.waiting not in list(Party):
         yield "waiting"
@@ -358,8 +363,8 @@ def _cursor(row, *, by_due: bool) -> str:
 
 
 def _read_cursor(filters: Filters) -> tuple[datetime | None, int] | None:
-    match = re.fullmatch(r"(?:(\d{1,17})\.)?(\d{1,15})", filters.after)
-    if match is None or (match[1] is None) == filters.by_due:
+    match = re.fullmatch(r"(?:([0-9]{1,17})\.)?([0-9]{1,10})", filters.after)
+    if match is None or (match[1] is None) == filters.by_due or int(match[2]) > LARGEST_ID:
         return None
     if match[1] is None:
         return None, int(match[2])

@@ -175,6 +175,14 @@ def test_move_takes_the_diagnosis_that_it_needs(bench, session):
     assert (stored.status, stored.diagnosis) == ("in_repair", "Display broken.")
 
 
+@pytest.mark.parametrize("numbers", ["%00", "RT-1%00", "'; DROP TABLE repairs; --", "😀", "RT-" + "1" * 5000, ",,,"])
+def test_rows_of_numbers_that_cannot_be_are_none(bench, cracked_iphone, numbers):
+    answer = bench.get(f"/admin/repairs/rows?numbers={numbers}", headers=HTMX)
+
+    assert answer.status_code == 200
+    assert "<table><tbody></tbody></table>" in answer.text
+
+
 def test_read_only_sees_but_does_not_act(browser_of, read_only, session, cracked_iphone):
     visitor = browser_of(read_only)
     before = events(session)

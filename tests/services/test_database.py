@@ -2,6 +2,7 @@
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from shop import database
 from shop.extensions import db
@@ -38,3 +39,11 @@ def test_reader_on_postgresql_holds_no_transaction(session, app, database_name):
 @pytest.fixture
 def database_name(app):
     return db.engine.dialect.name
+
+
+def test_error_of_a_statement_does_not_tell_its_values(session, app):
+    with pytest.raises(SQLAlchemyError) as failed:
+        session.execute(text("SELECT no_such_column WHERE :secret = :secret"), {"secret": "hannah@example.com"})
+    session.rollback()
+
+    assert "hannah" not in str(failed.value)

@@ -110,6 +110,10 @@ def test_search_for_a_ticket_number_finds_it_open_or_closed(session, three):
         ({"after": "12"}, "after"),
         ({"view": "all", "after": "5.12"}, "after"),
         ({"assignee": "9" * 30}, "assignee"),
+        ({"assignee": "٣"}, "assignee"),
+        ({"view": "all", "after": "999999999999999"}, "after"),
+        ({"view": "all", "after": "2147483648"}, "after"),
+        ({"after": "1.2147483648"}, "after"),
     ],
 )
 def test_filter_that_does_not_exist_shows_nobody(session, three, arguments, fault):
