@@ -148,6 +148,25 @@ def test_back_refresh_and_another_device_lose_nothing(page, new_context):
     assert_quiet(page)
 
 
+def test_lost_connection_is_said_and_costs_nothing(phone):
+    phone.goto("/book/?q=iphone+14+pro")
+    phone.locator(".device-option").first.click()
+    phone.wait_for_url("**/fault")
+    phone.context.set_offline(True)
+    phone.locator("label.option").first.click()
+    expect(phone.locator("#foot-bar [data-unsent]")).to_be_visible()
+
+    phone.locator("#foot-bar button").click()
+    assert phone.url.endswith("/fault")
+    expect(phone.locator("label.option input").first).to_be_checked()
+    phone.context.set_offline(False)
+
+    expect(phone.locator("#foot-bar .foot-price")).to_have_text("£189.00")
+    expect(phone.locator("#foot-bar [data-unsent]")).to_be_hidden()
+    phone.locator("#foot-bar button").click()
+    phone.wait_for_url("**/service")
+
+
 def test_phone_has_room_for_the_thumb_on_every_step(phone):
     phone.goto("/book/?q=iphone+14+pro")
     assert small_targets(phone, least=44) == []

@@ -35,7 +35,31 @@ function tellWhatChanged() {
   if (window.htmx && form?.hasAttribute("hx-post") && fields.some(isChanged)) window.htmx.trigger(form, "change");
 }
 
+/* Without a connection the page stays, with all that was filled in, and says so. */
+function showUnsent(isUnsent) {
+  for (const words of document.querySelectorAll("[data-unsent]")) words.hidden = !isUnsent;
+}
+
+const isStep = (node) => Boolean(node.closest?.("#step-form"));
+
+function stayWhileOffline(event) {
+  if (navigator.onLine || !isStep(event.target)) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  showUnsent(true);
+}
+
+function goOnOnline() {
+  showUnsent(false);
+  tellWhatChanged();
+}
+
 keepWhatIsOpen();
+document.addEventListener("submit", stayWhileOffline, { capture: true });
+document.addEventListener("htmx:sendError", (event) => {
+  if (isStep(event.detail.elt)) showUnsent(true);
+});
+window.addEventListener("online", goOnOnline);
 window.addEventListener("pageshow", tellWhatChanged);
 document.addEventListener("keydown", moveInDevices);
 document.addEventListener("click", copyLink);
