@@ -3,7 +3,7 @@
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from shop import background, cli, database, errors, filters, locales, logs, security
+from shop import background, cli, database, errors, filters, locales, logs, security, websocket
 from shop.config import Settings, load_settings
 from shop.extensions import babel, csrf, db, htmx, limiter, login_manager, mail, migrate, socketio
 
@@ -74,6 +74,7 @@ def register_extensions(app: Flask, settings: Settings) -> None:
         channel="shop:live",
         max_http_buffer_size=16_384,
     )
+    websocket.install(socketio)
 
 
 def register_request_hooks(app: Flask) -> None:
