@@ -1,5 +1,6 @@
 """Pieces of pages that many requests share, such as the navigation, kept as HTML."""
 
+import secrets
 from collections.abc import Callable, Hashable
 from functools import lru_cache
 
@@ -10,10 +11,11 @@ from flask_wtf.csrf import generate_csrf
 from jinja2_fragments.flask import render_block
 from markupsafe import Markup
 
+THEMES = ("light", "dark")
 _KEPT = 1024
-# Stands for the token of whoever asks: a kept piece must never carry another browser's.
-_TOKEN = "\ue000csrf\ue000"  # noqa: S105 - a mark in the private-use area, no secret
-_BODY = "\ue000body\ue000"
+# Stand for the token of whoever asks, which a kept piece must never carry to another, and for the body of the page.
+# Nobody can type them: they are other ones in every process.
+_TOKEN, _BODY = (f"\ue000{secrets.token_hex(16)}\ue000" for _ in range(2))
 
 
 def kept(key, macro: Callable, *arguments) -> Markup:
@@ -37,7 +39,8 @@ def framed(template: str, *, key=(), **values) -> str:
     if "_flashes" in session:
         return render_template(template, **values)
     person = (current_user.id, current_user.name, current_user.email, current_user.role)
-    shell = kept((key, person, request.path, request.cookies.get("theme")), _Shell(template), values)
+    theme = request.cookies.get("theme")
+    shell = kept((key, person, request.path, theme if theme in THEMES else ""), _Shell(template), values)
     return str(shell).replace(_BODY, render_block(template, "body", **values))
 
 

@@ -50,6 +50,53 @@ def test_queue_is_a_page_with_the_shell(bench, cracked_iphone):
     assert "<!doctype html>" in answer.text
 
 
+def test_kept_shell_is_each_persons_own(browser_of, technician, manager, cracked_iphone):
+    pages = {}
+    for person in (technician, manager, technician):
+        answer = browser_of(person).get("/admin/repairs/")
+        pages[person.name, len(pages)] = answer.text
+        others = {technician.email, manager.email} - {person.email}
+        assert person.email in answer.text
+        assert not any(other in answer.text for other in others)
+    tokens = [set(re.findall(r'name="csrf[_-]token" (?:content|value)="([^"]+)"', page)) for page in pages.values()]
+
+    assert [len(found) for found in tokens] == [1, 1, 1]
+    assert len(set.union(*tokens)) == 3
+
+
+def test_kept_shell_shows_a_waiting_message_once(bench, cracked_iphone):
+    bench.get("/admin/repairs/")
+    with bench.session_transaction() as cookie:
+        cookie["_flashes"] = [("error", "The printer is out of paper")]
+
+    shown = ["The printer is out of paper" in bench.get("/admin/repairs/").text for _ in range(2)]
+
+    assert shown == [True, False]
+
+
+@pytest.mark.parametrize("theme", ["dark", "light", "", "<b>"])
+def test_kept_shell_has_the_theme_that_was_chosen(bench, cracked_iphone, theme):
+    bench.set_cookie("theme", theme)
+
+    page = bench.get("/admin/repairs/").text
+
+    assert re.findall(r'data-theme="([^"]*)"', page) == ([theme] if theme in ("dark", "light") else [])
+
+
+def test_queue_counts_a_move_at_once_though_nothing_is_sealed_yet(bench, browser_of, manager, cracked_iphone):
+    def unassigned() -> str:
+        page = browser_of(manager).get("/admin/repairs/").text
+        return re.search(r">Unassigned\s*<span class=\"tab-count[^>]*>(\d+)<", page)[1]
+
+    before = unassigned()
+    answer = bench.post(
+        f"/admin/repairs/{cracked_iphone.number}/assign", data={"assignee": str(manager.id)}, headers=HTMX
+    )
+
+    assert answer.status_code == 204
+    assert (before, unassigned()) == ("1", "0")
+
+
 def test_queue_answers_htmx_with_its_rows_only(bench, cracked_iphone):
     answer = bench.get("/admin/repairs/", headers=HTMX)
 
