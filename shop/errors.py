@@ -51,4 +51,9 @@ def _http_error(error: HTTPException):
 def _unexpected(error: Exception):
     db.session.rollback()
     log.error("unexpected_error", exc_info=error)
-    return _answer(error, 500)
+    try:
+        return _answer(error, 500)
+    except Exception:
+        # The page asks who is signed in, and the database may be what has failed.
+        log.error("error_page_failed", exc_info=True)
+        return current_app.jinja_env.get_template("errors/bare.html").render(), 500
