@@ -39,10 +39,12 @@ def staff(name: str = "Priya Nair", role: Role = Role.TECHNICIAN, **values) -> S
     return person
 
 
-def signed_in_client(app, person: Staff):
-    token = secrets.token_urlsafe(32)
-    expires = datetime.now(UTC) + timedelta(hours=1)
-    db.session.add(SignIn(token_hash=staff_service._hash(token), staff_id=person.id, expires_at=expires))
+def signed_in_client(app, person: Staff, *, sudo: bool = True):
+    """A browser in which the person has just signed in; without `sudo`, a while ago."""
+    token, now = secrets.token_urlsafe(32), datetime.now(UTC)
+    row = SignIn(token_hash=staff_service._hash(token), staff_id=person.id, expires_at=now + timedelta(hours=1))
+    row.sudo_at = now if sudo else now - staff_service.SUDO_LIFE
+    db.session.add(row)
     db.session.commit()
     client = app.test_client()
     with client.session_transaction() as cookie:

@@ -94,6 +94,7 @@ RIGHTS: dict[str, str] = {
     "staff.unlock": "staff.manage",
     "staff.end_sign_ins": "staff.manage",
     "account.index": "account.self",
+    "account.confirm": "account.self",
     "account.password": "account.self",
     "account.end": "account.self",
     "account.end_others": "account.self",
@@ -101,6 +102,17 @@ RIGHTS: dict[str, str] = {
     "account.two_step_off": "account.self",
     "style.index": "style.view",
 }  # fmt: skip
+
+# Dangerous: who may is asked for the password again.
+SUDO = {
+    "staff.new",
+    "staff.role",
+    "staff.disable",
+    "staff.enable",
+    "staff.unlock",
+    "staff.end_sign_ins",
+    "account.two_step",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,11 +33,14 @@ class Person(UserMixin):
         return self.actor.may(permission)
 
 
-def requires(permission: str):
-    """The permission that a console route asks for. A route without one is refused to everybody."""
+def requires(permission: str, *, sudo: bool = False):
+    """The permission that a console route asks for. A route without one is refused to everybody.
+
+    `sudo`: a dangerous act, for which a person who may do it is asked for the password again.
+    """
 
     def mark(function):
-        function.permission = permission
+        function.permission, function.sudo = permission, sudo
         return function
 
     return mark
@@ -65,13 +68,13 @@ def refusal(permission: str | None):
 def sign_in_first():
     """To the sign-in page and back again; a piece of a page is never replaced by it."""
     if request.method != "GET" or htmx or request.path.endswith("/live/since"):
-        here = local_path(_path_of_page(), "/admin/")
+        here = local_path(path_of_page(), "/admin/")
         way = f"/login?next={quote(here, safe='/')}"
         return "" if htmx else render_template("admin/sign_in/ended.html", way=way), 401, {"HX-Redirect": way}
     return "", 303, {"Location": f"/login?next={quote(request.full_path.rstrip('?'), safe='/')}"}
 
 
-def _path_of_page() -> str:
+def path_of_page() -> str:
     """Path and query of the page that was asked from."""
     return urlunsplit(("", "", *urlsplit(htmx.current_url or request.referrer or "")[2:4], ""))
 

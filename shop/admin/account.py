@@ -1,7 +1,7 @@
 """One's own account: sign-ins, two-step sign-in, password."""
 
 import segno
-from flask import flash, redirect, session, url_for
+from flask import flash, redirect, request, session, url_for
 from flask_admin import Admin, expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -11,13 +11,16 @@ from markupsafe import Markup
 from wtforms import PasswordField, StringField
 from wtforms.validators import EqualTo, InputRequired, Length
 
+from shop.admin import sudo
 from shop.admin.access import requires
 from shop.admin.browsers import browser_words
 from shop.admin.console import ConsoleView, show
 from shop.admin.forms import show_faults
 from shop.extensions import db, limiter
 from shop.models.errors import Invalid
+from shop.security import local_path
 from shop.services import second_factor, staff_admin
+from shop.services.staff import SignInFailed
 
 PENDING = "pending_second_factor"
 _PASSWORD_TRIES = limiter.limit("20/minute", methods=["POST"])
@@ -60,6 +63,9 @@ class AccountView(ConsoleView):
             staff_admin.change_own_password(
                 old=form.old.data, new=form.new.data, keep=_this_sign_in(), actor=current_user.actor
             )
+        except SignInFailed:
+            _count_wrong(form.old)
+            return _page(password_form=form, status=422)
         except Invalid as error:
             show_faults(form, error)
             return _page(password_form=form, status=422)
@@ -77,8 +83,20 @@ class AccountView(ConsoleView):
         staff_admin.end_other_sign_ins(keep=_this_sign_in(), actor=current_user.actor)
         return _done(_("Every other browser is signed out."))
 
-    @expose("/two-step", methods=["GET", "POST"])
+    @expose("/confirm", methods=["GET", "POST"])
     @requires("account.self")
+    def confirm(self):
+        """Where a person proves that it is they, and is sent on to what they were about to do."""
+        target = local_path(request.args.get("next"), "/admin/")
+        if request.method == "GET" and current_user.signed_in.has_sudo:
+            return redirect(target, 303)
+        form = sudo.confirm_form()
+        if not sudo.is_proved(form):
+            return sudo.show_form(form, status=200 if request.method == "GET" else 422)
+        return redirect(target, 303)
+
+    @expose("/two-step", methods=["GET", "POST"])
+    @requires("account.self", sudo=True)
     @_PASSWORD_TRIES
     def two_step(self):
         form = CodeForm()
@@ -101,14 +119,19 @@ class AccountView(ConsoleView):
             return _page(turn_off_form=form, status=422)
         try:
             staff_admin.turn_off_second_factor(password=form.password.data, actor=current_user.actor)
-        except Invalid as error:
-            show_faults(form, error)
+        except SignInFailed:
+            _count_wrong(form.password)
             return _page(turn_off_form=form, status=422)
         return _done(_("Two-step sign-in is off. The password alone is enough now."))
 
 
 def init_app(admin: Admin) -> None:
     admin.add_view(AccountView("Account", path="account"))
+
+
+def _count_wrong(field) -> None:
+    db.session.commit()
+    field.errors = [_("This is not your present password, or the account is locked for a while.")]
 
 
 def _page(*, password_form=None, turn_off_form=None, status: int = 200):

@@ -10,6 +10,7 @@ from werkzeug.routing import IntegerConverter
 
 from shop.admin.access import refusal, requires
 from shop.admin.fragments import framed
+from shop.admin.sudo import ask_first
 from shop.extensions import htmx
 from shop.models.permissions import Role
 from shop.services import live
@@ -60,8 +61,12 @@ class Guarded:
         """What the method asks for; None refuses everybody."""
         return getattr(getattr(cls, method), "permission", None)
 
+    @classmethod
+    def asks_sudo(cls, method: str) -> bool:
+        return getattr(getattr(cls, method), "sudo", False)
+
     def _handle_view(self, name, **kwargs):
-        return refusal(self.permission_for(name))
+        return refusal(self.permission_for(name)) or (ask_first() if self.asks_sudo(name) else None)
 
     def _run_view(self, function, *args, **kwargs):
         # Flask-Admin's own calls again with another signature on any TypeError, which hides the true one.

@@ -73,7 +73,7 @@ class StaffView(ConsoleView):
         return show("admin/staff/list.html", people=staff_admin.list_staff(), role_labels=ROLE_LABELS)
 
     @expose("/new", methods=["GET", "POST"])
-    @requires("staff.manage")
+    @requires("staff.manage", sudo=True)
     def new(self):
         form = NewPersonForm()
         if not form.validate_on_submit():
@@ -94,7 +94,7 @@ class StaffView(ConsoleView):
         return _page(staff_id)
 
     @expose("/<row_id:staff_id>/role", methods=["POST"])
-    @requires("staff.manage")
+    @requires("staff.manage", sudo=True)
     def role(self, staff_id: int):
         form = RoleForm()
         if not form.validate_on_submit():
@@ -102,22 +102,22 @@ class StaffView(ConsoleView):
         return _change(staff_id, staff_admin.change_role, _("Role changed."), form.role.data)
 
     @expose("/<row_id:staff_id>/disable", methods=["POST"])
-    @requires("staff.manage")
+    @requires("staff.manage", sudo=True)
     def disable(self, staff_id: int):
         return _change(staff_id, staff_admin.disable, _("Disabled and signed out everywhere."))
 
     @expose("/<row_id:staff_id>/enable", methods=["POST"])
-    @requires("staff.manage")
+    @requires("staff.manage", sudo=True)
     def enable(self, staff_id: int):
         return _change(staff_id, staff_admin.enable, _("Enabled. The old password works again."))
 
     @expose("/<row_id:staff_id>/unlock", methods=["POST"])
-    @requires("staff.manage")
+    @requires("staff.manage", sudo=True)
     def unlock(self, staff_id: int):
         return _change(staff_id, staff_admin.unlock, _("Unlocked."))
 
     @expose("/<row_id:staff_id>/end-sign-ins", methods=["POST"])
-    @requires("staff.manage")
+    @requires("staff.manage", sudo=True)
     def end_sign_ins(self, staff_id: int):
         return _change(staff_id, staff_admin.end_sign_ins_of, _("Signed out everywhere."))
 

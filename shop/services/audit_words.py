@@ -18,6 +18,7 @@ VERBS = {
     "staff.created": "Added as {role}",
     "staff.signed_in": "Signed in",
     "staff.signed_out": "Signed out",
+    "staff.confirmed": "Typed the password again for dangerous acts",
     "staff.locked": "Locked for {minutes} minutes after wrong passwords",
     "staff.unlocked": "Unlocked",
     "staff.role_changed": "Made {to}",

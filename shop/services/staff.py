@@ -24,10 +24,12 @@ SIGN_IN_LIFE = timedelta(hours=14)
 # Then housekeeping deletes it.
 KEPT_AFTER_END = timedelta(days=90)
 SEEN_EVERY = timedelta(minutes=1)
+# How long a password that was just typed is enough for dangerous acts.
+SUDO_LIFE = timedelta(minutes=10)
 # Every request asks this. Building it costs more than running it, so it is built once; and it is run on the
 # session's connection, because the session's own way to read costs as much again.
 _SIGNED_IN = (
-    select(SignIn.id, SignIn.seen_at, Staff.id, Staff.name, Staff.email, Staff.role)
+    select(SignIn.id, SignIn.seen_at, SignIn.sudo_at, Staff.id, Staff.name, Staff.email, Staff.role)
     .join(Staff, Staff.id == SignIn.staff_id)
     .where(
         SignIn.token_hash == bindparam("token_hash"),
@@ -64,6 +66,12 @@ class SignedIn:
     email: str
     role: Role
     seen_at: datetime
+    sudo_at: datetime | None
+
+    @property
+    def has_sudo(self) -> bool:
+        """Whether the password, and the code if there is one, were typed in this browser within SUDO_LIFE."""
+        return self.sudo_at is not None and utc_now() - self.sudo_at < SUDO_LIFE
 
     @property
     def actor(self) -> Actor:
@@ -101,29 +109,58 @@ def sign_in(*, email: str, password: str, address: str = "", browser: str = "") 
     row, so the caller commits in every case.
     """
     person = _lock_staff(email)
-    now = utc_now()
-    password_right = passwords.matches(person.password_hash if person else None, password)
-    if person is None or _is_shut_out(person, now=now):
+    if person is None:
+        passwords.matches(None, password)
         raise SignInFailed
-    if not password_right:
-        _count_failure(person, now=now)
-        raise SignInFailed
+    check_password(person, password)
     if passwords.is_outdated(person.password_hash):
         person.password_hash = passwords.hash_password(password)
     if person.totp_secret:
         raise CodeNeeded(person.id)
-    return _open_sign_in(person, now=now, address=address, browser=browser)
+    return _open_sign_in(person, address=address, browser=browser)
 
 
 def sign_in_with_code(staff_id: int, code: str, *, address: str = "", browser: str = "") -> str:
     """The second half of a sign-in whose password was right. Raises SignInFailed; the caller commits."""
-    person, now = lock_staff(staff_id), utc_now()
-    if _is_shut_out(person, now=now) or not person.totp_secret:
+    person = lock_staff(staff_id)
+    if _is_shut_out(person) or not person.totp_secret:
         raise SignInFailed
-    if not second_factor.accept(person, code):
-        _count_failure(person, now=now)
+    _check_code(person, code)
+    return _open_sign_in(person, address=address, browser=browser)
+
+
+def confirm(sign_in_id: int, *, password: str, code: str = "", actor: Actor) -> None:
+    """Notes that the actor has just proved, in this sign-in, who they are: dangerous acts are open for SUDO_LIFE.
+
+    Raises SignInFailed for a wrong password or code. A failure counts like one at the sign-in, so the caller
+    commits in every case.
+    """
+    if actor.id is None:
         raise SignInFailed
-    return _open_sign_in(person, now=now, address=address, browser=browser)
+    person = lock_staff(actor.id)
+    check_password(person, password)
+    if person.totp_secret:
+        _check_code(person, code)
+    person.failures = 0
+    db.session.execute(update(SignIn).where(SignIn.id == sign_in_id).values(sudo_at=utc_now()))
+    record("staff.confirmed", person, actor=actor, body={"sign_in": sign_in_id})
+
+
+def check_password(person: Staff, password: str) -> None:
+    """Raises SignInFailed for a wrong password, and for any while the person is locked or disabled.
+
+    `person` is locked for this transaction. A failure is counted in the row, so the caller commits in every case.
+    """
+    is_right = passwords.matches(person.password_hash, password)
+    if _is_shut_out(person):
+        raise SignInFailed
+    if not is_right:
+        _count_failure(person)
+        raise SignInFailed
+
+
+def has_second_factor(staff_id: int) -> bool:
+    return db.session.scalar(select(Staff.totp_secret.is_not(None)).where(Staff.id == staff_id)) or False
 
 
 def find_signed_in(token: str) -> SignedIn | None:
@@ -131,8 +168,8 @@ def find_signed_in(token: str) -> SignedIn | None:
     row = db.session.connection().execute(_SIGNED_IN, {"token_hash": _hash(token), "now": utc_now()}).first()
     if row is None:
         return None
-    sign_in_id, seen_at, staff_id, name, email, role = row
-    return SignedIn(sign_in_id, staff_id, name, email, Role(role), seen_at)
+    sign_in_id, seen_at, sudo_at, staff_id, name, email, role = row
+    return SignedIn(sign_in_id, staff_id, name, email, Role(role), seen_at, sudo_at)
 
 
 def living_sign_ins(ids: list[int]) -> dict[int, str]:
@@ -212,19 +249,26 @@ def _lock_staff(email: str) -> Staff | None:
     return person
 
 
-def _is_shut_out(person: Staff, *, now: datetime) -> bool:
-    return bool(person.disabled_at or (person.locked_until and person.locked_until > now))
+def _is_shut_out(person: Staff) -> bool:
+    return bool(person.disabled_at or (person.locked_until and person.locked_until > utc_now()))
 
 
-def _count_failure(person: Staff, *, now: datetime) -> None:
+def _check_code(person: Staff, code: str) -> None:
+    if not second_factor.accept(person, code):
+        _count_failure(person)
+        raise SignInFailed
+
+
+def _count_failure(person: Staff) -> None:
     person.failures += 1
     if person.failures >= FAILURES_BEFORE_LOCK:
         person.failures = 0
-        person.locked_until = now + LOCK
+        person.locked_until = utc_now() + LOCK
         record("staff.locked", person, actor=SYSTEM, body={"minutes": LOCK.seconds // 60})
 
 
-def _open_sign_in(person: Staff, *, now: datetime, address: str, browser: str) -> str:
+def _open_sign_in(person: Staff, *, address: str, browser: str) -> str:
+    now = utc_now()
     person.failures, person.locked_until = 0, None
     token = secrets.token_urlsafe(32)
     row = SignIn(
@@ -232,6 +276,7 @@ def _open_sign_in(person: Staff, *, now: datetime, address: str, browser: str) -
         staff_id=person.id,
         created_at=now,
         seen_at=now,
+        sudo_at=now,
         expires_at=now + SIGN_IN_LIFE,
         address=address[:45],
         browser=browser[:200],

@@ -13,7 +13,7 @@ from shop.models.permissions import Role
 from shop.models.staff import SignIn, Staff, initials
 from shop.services import passwords, second_factor
 from shop.services.events import record
-from shop.services.staff import lock_staff, sign_out
+from shop.services.staff import check_password, lock_staff, sign_out
 from shop.services.statements import changed_rows
 
 LAST_OWNER = "This is the last owner who can sign in. Make somebody else an owner first."
@@ -142,9 +142,12 @@ def end_other_sign_ins(*, keep: int, actor: Actor) -> int:
 
 
 def change_own_password(*, old: str, new: str, keep: int, actor: Actor) -> None:
-    """Changes the password and ends every sign-in but `keep`. Raises Invalid for a wrong old or unfit new one."""
+    """Changes the password and ends every sign-in but `keep`. Raises Invalid for an unfit new one.
+
+    Raises SignInFailed for a wrong old one, which counts like one at the sign-in: commit it.
+    """
     person = _lock_own(actor)
-    _check_password(person, old, field="old")
+    check_password(person, old)
     try:
         person.password_hash = passwords.hash_password(new)
     except Invalid as error:
@@ -162,9 +165,12 @@ def turn_on_second_factor(*, secret: str, code: str, actor: Actor) -> None:
 
 
 def turn_off_second_factor(*, password: str, actor: Actor) -> None:
-    """Raises Invalid for a wrong password. A second call changes nothing."""
+    """Raises SignInFailed for a wrong password, which counts like one at the sign-in: commit it.
+
+    A second call changes nothing.
+    """
     person = _lock_own(actor)
-    _check_password(person, password, field="password")
+    check_password(person, password)
     second_factor.turn_off(person, actor=actor)
 
 
@@ -203,8 +209,3 @@ def _record_ended(person: Staff, ended: int, *, actor: Actor) -> int:
     if ended:
         record("staff.sign_ins_ended", person, actor=actor, body={"count": ended})
     return ended
-
-
-def _check_password(person: Staff, password: str, *, field: str) -> None:
-    if not passwords.matches(person.password_hash, password):
-        raise Invalid({field: "This is not your present password."})

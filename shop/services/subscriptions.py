@@ -36,6 +36,7 @@ SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "staff.created": (),
     "staff.signed_in": (),
     "staff.signed_out": (),
+    "staff.confirmed": (),
     "staff.locked": (),
     "staff.second_factor_changed": (),
     "staff.role_changed": (),

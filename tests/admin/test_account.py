@@ -107,6 +107,24 @@ def test_password_that_cannot_be_changed_stays(technician, browser_of, change, f
     assert verbs() == []
 
 
+@pytest.mark.parametrize(
+    ("path", "wrong", "right"),
+    [
+        ("password", {**CHANGE, "old": "not this one"}, CHANGE),
+        ("two-step/off", {"password": "not this one"}, {"password": PASSWORD}),
+    ],
+)
+def test_wrong_present_passwords_lock_as_at_the_sign_in(technician, browser_of, stranger, path, wrong, right):
+    browser = browser_of(technician)
+    for _ in range(5):
+        browser.post(f"/admin/account/{path}", data=wrong)
+
+    answer = browser.post(f"/admin/account/{path}", data=right)
+
+    assert (answer.status_code, verbs()) == (422, ["staff.locked"])
+    assert stranger.post("/login", data={"email": technician.email, "password": PASSWORD}).status_code == 422
+
+
 def test_two_step_sign_in_is_turned_on_by_a_code_from_the_app(technician, browser_of):
     browser = browser_of(technician)
     page = browser.get("/admin/account/two-step").text

@@ -12,7 +12,7 @@ from shop.models.permissions import PERMISSIONS
 from shop.models.staff import SignIn
 from tests import factories
 from tests.fingerprint import fingerprint
-from tests.routes import CLOSED, RIGHTS, make_world, routes
+from tests.routes import CLOSED, RIGHTS, SUDO, make_world, routes
 
 SHOP = Path(__file__).resolve().parents[2] / "shop"
 SEGMENT = re.compile(r"[a-z0-9]+([-.][a-z0-9]+)*\.?")
@@ -53,11 +53,20 @@ def test_every_console_route_names_its_permission_or_is_closed(app):
     assert set(named.values()) - {CLOSED} <= set(PERMISSIONS)
 
 
+def test_dangerous_routes_and_no_others_ask_for_the_password_again(app):
+    views = {view.endpoint: view for view in app.extensions["admin"][0]._views}
+    endpoints = {rule.endpoint for rule in console_routes(app)}
+
+    asking = {name for name in endpoints if views[name.partition(".")[0]].asks_sudo(name.partition(".")[2])}
+
+    assert asking == SUDO
+
+
 def test_every_permission_is_asked_for_somewhere():
     tables = {SHOP / "models/permissions.py", SHOP / "admin/staff.py"}
     files = [path for path in (*SHOP.rglob("*.py"), *SHOP.rglob("*.html")) if path not in tables]
     staff_screen = (SHOP / "admin/staff.py").read_text()
-    asked = "".join(path.read_text() for path in files) + "".join(re.findall(r'@requires\("[^"]+"\)', staff_screen))
+    asked = "".join(path.read_text() for path in files) + "".join(re.findall(r'@requires\("[^"]+"', staff_screen))
 
     assert [name for name in PERMISSIONS if f'"{name}"' not in asked and f"'{name}'" not in asked] == []
 

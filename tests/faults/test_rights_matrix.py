@@ -18,7 +18,7 @@ from shop.models.staff import SignIn, Staff
 from tests import factories
 from tests.fingerprint import fingerprint
 from tests.reference import catalogue_put_back
-from tests.routes import CLOSED, PUBLIC, RIGHTS, World, make_world, routes
+from tests.routes import CLOSED, PUBLIC, RIGHTS, SUDO, World, make_world, routes
 
 pytestmark = pytest.mark.faults
 
@@ -41,15 +41,18 @@ class Persona:
 
 @pytest.fixture
 def persona(app, cracked_iphone):
-    """`persona(name)`: a stranger, a role by its name, a disabled person or one whose sign-in has ended."""
+    """`persona(name)`: a stranger, a role by its name, a disabled person or one whose sign-in has ended.
 
-    def make(name: str) -> Persona:
+    Without `sudo` the sign-in is too old for dangerous acts.
+    """
+
+    def make(name: str, *, sudo: bool = True) -> Persona:
         factories.staff("Zoe Spare", Role.OWNER)
         target = factories.staff("Tess Target", Role.TECHNICIAN)
         if name == "stranger":
             return Persona(name, None, app.test_client(), make_world(cracked_iphone, target=target))
         person = factories.staff("Pat Persona", Role(name) if name not in OUTSIDERS else Role.OWNER)
-        browser = factories.signed_in_client(app, person)
+        browser = factories.signed_in_client(app, person, sudo=sudo)
         factories.signed_in_client(app, person)
         newest = db.session.scalars(select(SignIn).order_by(SignIn.id.desc())).first()
         world = make_world(cracked_iphone, target=target, sign_in=newest)
@@ -111,6 +114,25 @@ def ask(persona: Persona, rule) -> list[str]:
     return faults
 
 
+def is_confirmation(answer, headers: dict) -> bool:
+    """Whether the answer asks for the password again, in the way that the asker understands."""
+    if headers:
+        return answer.status_code == 403 and answer.headers["HX-Redirect"].startswith("/admin/account/confirm")
+    if answer.status_code == 303:
+        return answer.location.startswith("/admin/account/confirm?next=")
+    return answer.status_code == 403 and 'name="sudo_password"' in answer.text
+
+
+def unasked(persona: Persona, rules) -> list[str]:
+    """Every way of asking these dangerous routes that is answered without the password."""
+    answers = [
+        (rule, method, headers, persona.browser.open(persona.world.path(rule), method=method, headers=headers))
+        for rule in rules
+        for method, headers in ways(rule)
+    ]
+    return [f"{method} {rule.rule}" for rule, method, headers, one in answers if not is_confirmation(one, headers)]
+
+
 def test_every_route_stands_in_the_table_and_the_table_holds_no_other(app):
     assert {rule.endpoint for rule in routes(app)} == set(RIGHTS)
 
@@ -136,6 +158,27 @@ def test_granted_requests_are_answered(app, persona, name):
     faults = [fault for rule in granted if rule.endpoint != ENDS_THE_VISIT for fault in ask(someone, rule)]
 
     assert faults == []
+
+
+@pytest.mark.parametrize("name", list(Role))
+def test_dangerous_requests_ask_for_the_password_and_change_no_row(app, persona, name):
+    someone = persona(name, sudo=False)
+    dangerous = [rule for rule in routes(app) if rule.endpoint in SUDO and may(name, RIGHTS[rule.endpoint])]
+    someone.browser.get("/admin/account/")
+    before = fingerprint()
+
+    assert unasked(someone, dangerous) == []
+    assert dangerous
+    assert fingerprint() == before
+
+
+@pytest.mark.parametrize("name", list(Role))
+def test_without_sudo_everything_else_is_answered(app, persona, name):
+    someone = persona(name, sudo=False)
+    others = [rule for rule in routes(app) if rule.endpoint not in SUDO | {ENDS_THE_VISIT}]
+    granted = [rule for rule in others if not is_refused(someone.role, RIGHTS[rule.endpoint])]
+
+    assert [fault for rule in granted for fault in ask(someone, rule)] == []
 
 
 @pytest.mark.parametrize("name", [*OUTSIDERS, *Role])
@@ -210,6 +253,14 @@ def test_twin_a_route_that_is_open_to_all_staff_is_noticed_in_every_blueprint(ap
         "staff",
         "price_rules",
     }
+
+
+def test_twin_a_dangerous_route_that_asks_nothing_is_noticed(app, persona, monkeypatch):
+    someone = persona(Role.OWNER, sudo=False)
+    monkeypatch.setattr("shop.admin.console.ask_first", lambda: None)
+    dangerous = [rule for rule in routes(app) if rule.endpoint in SUDO]
+
+    assert {one.partition(" ")[2] for one in unasked(someone, dangerous)} == {rule.rule for rule in dangerous}
 
 
 def test_twin_a_door_that_is_left_open_is_noticed_in_every_blueprint(app, persona, monkeypatch):
