@@ -80,7 +80,8 @@ def done() -> int:
     return number
 
 
-def wait_for(condition, seconds: float = 30) -> bool:
+def wait_for(condition, seconds: float = 90) -> bool:
+    """Patient: a worker that others leave no processor needs half a minute to start."""
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
         time.sleep(0.05)
