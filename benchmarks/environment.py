@@ -18,6 +18,7 @@ _GIVEN = os.environ.get("TEST_POSTGRESQL_URL", "postgresql://127.0.0.1:5432/post
 SERVER = _GIVEN.replace("postgresql+psycopg://", "postgresql://")
 FIRST_PORT = int(os.environ.get("BENCH_PORT", "8140"))
 PEERS = ("stock", "tuned")
+VERB = "repair.noted"
 _SECRET = "only for measuring on this machine, never for a shop"
 
 
@@ -42,6 +43,22 @@ class Database:
         return psycopg.connect(self.url(), autocommit=True, **options)
 
 
+def commit_events(connection: psycopg.Connection, count: int) -> None:
+    """So many events, each of another repair, as `events.record` leaves them."""
+    connection.execute(
+        """
+        WITH noted AS (
+            UPDATE repairs SET version = version + 1
+            WHERE id IN (SELECT id FROM repairs ORDER BY id DESC LIMIT %s) RETURNING id, version
+        )
+        INSERT INTO events (verb, aggregate, version, actor, at, body, detail_hash)
+        SELECT %s, 'repair:' || id, version, 'system', to_char(now(), 'YYYY-MM-DD"T"HH24:MI:SS.US+00:00'), '{}', ''
+        FROM noted
+        """,
+        [count, VERB],
+    )
+
+
 def shop_environment(database: Database, *, url: str | None = None, **extra) -> dict[str, str]:
     data = BUILD / "data"
     data.mkdir(parents=True, exist_ok=True)
@@ -56,6 +73,8 @@ def prepare(database: Database, *, with_peers: bool) -> None:
     """Creates and fills the database unless an earlier run did; the peers' tables likewise."""
     if not _exists(database):
         _fill(database)
+    else:
+        _flask(database, "db", "upgrade")
     if with_peers and not _has_peers(database):
         _copy_for_peers(database)
 
@@ -95,11 +114,15 @@ def _fill(database: Database) -> None:
     print(f"Filling {database.name} with the demo command", flush=True)
     with psycopg.connect(SERVER, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {database.name}")
-    flask = [sys.executable, "-m", "flask", "--app", "wsgi"]
     for command in (["db", "upgrade"], ["seed"], ["demo", "--repairs", str(database.repairs)]):
-        subprocess.run([*flask, *command], env=shop_environment(database), cwd=PROJECT, check=True)
+        _flask(database, *command)
     with database.connect() as connection:
         connection.execute("VACUUM ANALYZE")
+
+
+def _flask(database: Database, *command: str) -> None:
+    flask = [sys.executable, "-m", "flask", "--app", "wsgi"]
+    subprocess.run([*flask, *command], env=shop_environment(database), cwd=PROJECT, check=True)
 
 
 def _has_peers(database: Database) -> bool:

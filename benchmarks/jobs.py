@@ -9,10 +9,9 @@ import statistics
 import time
 from dataclasses import dataclass, field
 
-from benchmarks.environment import Database, shop_environment
+from benchmarks.environment import VERB, Database, commit_events, shop_environment
 
 SUBSCRIBER = "bench"
-VERB = "repair.noted"
 _TABLE = """
     CREATE TABLE IF NOT EXISTS bench_jobs (id bigserial PRIMARY KEY, body text, state text NOT NULL DEFAULT 'waiting');
     CREATE INDEX IF NOT EXISTS bench_jobs_waiting ON bench_jobs (id) WHERE state = 'waiting';
@@ -77,7 +76,8 @@ def _ours(database: Database, count: int, result: JobsResult) -> None:
     from shop.extensions import db
     from shop.services import deliveries, relay
 
-    _record(database, count)
+    with database.connect() as connection:
+        commit_events(connection, count)
     begun = time.perf_counter()
     while relay.relay_batch():
         db.session.commit()
@@ -89,20 +89,3 @@ def _ours(database: Database, count: int, result: JobsResult) -> None:
     result.relay.append(count / (sealed - begun))
     result.deliveries.append(count / (ended - sealed))
     result.both.append(count / (ended - begun))
-
-
-def _record(database: Database, count: int) -> None:
-    """So many committed events, each of another repair, as `events.record` leaves them."""
-    with database.connect() as connection:
-        connection.execute(
-            """
-            WITH noted AS (
-                UPDATE repairs SET version = version + 1
-                WHERE id IN (SELECT id FROM repairs ORDER BY id DESC LIMIT %s) RETURNING id, version
-            )
-            INSERT INTO events (verb, aggregate, version, actor, at, body, detail_hash)
-            SELECT %s, 'repair:' || id, version, 'system', to_char(now(), 'YYYY-MM-DD"T"HH24:MI:SS.US+00:00'), '{}', ''
-            FROM noted
-            """,
-            [count, VERB],
-        )

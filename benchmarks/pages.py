@@ -7,13 +7,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from benchmarks import servers
-from benchmarks.environment import PEERS, Database
+from benchmarks.environment import PEERS, Database, commit_events
 from benchmarks.load import Client, Load, run
 from benchmarks.servers import Server, running
 from benchmarks.session import Browser
 from benchmarks.statements import Counter
 
 CASES = ("first", "deep", "filter", "search common", "search rare")
+# Every request comes after a change, so that nothing which was kept for the last one holds.
+CHANGED = "first, just changed"
 COMMON, STATUS = "screen", "in_repair"
 DJANGO_SESSION = {"Cookie": "sessionid=" + "b" * 32}
 _VERY_SLOW_SECONDS = 2
@@ -120,6 +122,10 @@ def _targets(large: Database, small: Database, peers: tuple[str, ...], stack: Ex
     for name, server in started.items():
         headers, addresses = _headers(name, server), paths(words)[_kind(name)]
         targets += [Target(name, case, server, path, headers, large) for case, path in addresses.items()]
+    for name in ("shop", "limit"):
+        targets.append(
+            Target(name, CHANGED, started[name], paths(words)[name]["first"], _headers(name, started[name]), large)
+        )
     for name, server in little.items():
         path = paths(words)[_kind(name)]["first"]
         targets.append(Target(name, "first", server, path, _headers(name, server), small))
@@ -181,6 +187,8 @@ def _count_statements(database: Database, peers: tuple[str, ...], targets: list[
 
 def _is_due(target: Target, number: int, connections: int) -> bool:
     """Slow pages take part in fewer rounds: seconds each, and their ratios are plain anyway."""
+    if target.case == CHANGED:
+        return connections == 1
     if target.probe > _VERY_SLOW_SECONDS:
         return number == 0 and connections == 1
     return target.probe < 0.4 or number == 0
@@ -189,9 +197,25 @@ def _is_due(target: Target, number: int, connections: int) -> bool:
 def _round(target: Target, connections: int, seconds: float) -> None:
     app, sql = target.server.pids(), servers.backends(target.database)
     before = servers.cpu_seconds(app), servers.cpu_seconds(sql)
-    load = run(
-        target.server.url + target.path, target.headers, connections=connections, seconds=seconds, probe=target.probe
-    )
+    if target.case == CHANGED:
+        load = _after_changes(target, seconds=seconds)
+    else:
+        address = target.server.url + target.path
+        load = run(address, target.headers, connections=connections, seconds=seconds, probe=target.probe)
     after = servers.cpu_seconds(app), servers.cpu_seconds(sql)
     each = [(new - old) * 1000 / max(1, load.requests) for old, new in zip(before, after, strict=True)]
     target.runs.setdefault(connections, []).append((load, *each))
+
+
+def _after_changes(target: Target, *, seconds: float) -> Load:
+    """One request at a time, each right after an event was committed, which is not in its time."""
+    client, times, errors = Client(target.server.url, target.headers), [], 0
+    deadline = time.perf_counter() + seconds
+    with target.database.connect() as connection:
+        while time.perf_counter() < deadline:
+            commit_events(connection, 1)
+            begun = time.perf_counter()
+            errors += client.send(target.path)[0] != 200
+            times.append((time.perf_counter() - begun) * 1000)
+    client.close()
+    return Load.of(times, seconds=sum(times) / 1000, errors=errors)

@@ -4,19 +4,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
+from threading import Lock
 
 from flask import request
 from flask_sqlalchemy.session import Session
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 
+BUSY_SECONDS = 15
 _reading = ContextVar("reading", default=False)
 
 
 def engine_options(settings) -> dict:
     # The values of a statement can be a customer's: an error in the log must not carry them.
     if settings.is_sqlite:
-        return {"connect_args": {"timeout": 15, "check_same_thread": False}, "hide_parameters": True}
+        return {"connect_args": {"timeout": BUSY_SECONDS, "check_same_thread": False}, "hide_parameters": True}
     return {"hide_parameters": True, "pool_size": 10, "max_overflow": 20, "pool_pre_ping": False, "pool_recycle": 1800}
 
 
@@ -72,7 +74,7 @@ def prepare_engine(engine: Engine) -> None:
     """Pragmas and transaction modes for SQLite; nothing for PostgreSQL. Call once per engine."""
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_connect)
-        event.listen(engine, "begin", _sqlite_begin)
+        _stand_in_line(engine)
 
 
 @lru_cache(maxsize=4)
@@ -89,15 +91,39 @@ def _refuse_to_write(session, _context, _instances) -> None:
 def _sqlite_connect(connection, _record) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=15000"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_SECONDS * 1000}"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
-def _sqlite_begin(connection) -> None:
-    # A deferred transaction that reads and then writes fails at once when another writer was between;
-    # one that says at its start that it will write waits its turn.
-    connection.exec_driver_sql("BEGIN" if _reading.get() else "BEGIN IMMEDIATE")
+def _stand_in_line(engine: Engine) -> None:
+    """Writers of this process wait for each other here: SQLite's own waiting polls, and lets one of many starve."""
+    turn = Lock()
+
+    def begin(connection) -> None:
+        # A deferred transaction that reads and then writes fails at once when another writer was between;
+        # one that says at its start that it will write waits its turn.
+        if _reading.get():
+            connection.exec_driver_sql("BEGIN")
+            return
+        has_turn = turn.acquire(timeout=BUSY_SECONDS)
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except BaseException:
+            if has_turn:
+                turn.release()
+            raise
+        connection.info["has_turn"] = has_turn
+
+    def end(connection) -> None:
+        if connection.info.pop("has_turn", False):
+            turn.release()
+
+    event.listen(engine, "begin", begin)
+    event.listen(engine, "commit", end)
+    event.listen(engine, "rollback", end)
+    # A connection that is dropped without a word gives its turn back with itself.
+    event.listen(engine, "checkin", lambda _connection, record: end(record))
 
 
 def init_app(app) -> None:

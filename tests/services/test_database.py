@@ -1,7 +1,10 @@
 """Requests that read, and what they must not do."""
 
+import threading
+import time
+
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from shop import database
@@ -47,3 +50,54 @@ def test_error_of_a_statement_does_not_tell_its_values(session, app):
     session.rollback()
 
     assert "hannah" not in str(failed.value)
+
+
+@pytest.fixture
+def begun(app, database_name):
+    """Who has asked SQLite for the write lock, in order."""
+    if database_name != "sqlite":
+        pytest.skip("PostgreSQL has many writers")
+    names: list[str] = []
+
+    def note(_connection, _cursor, statement, *_):
+        if statement == "BEGIN IMMEDIATE":
+            names.append(threading.current_thread().name)
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    yield names
+    event.remove(db.engine, "before_cursor_execute", note)
+
+
+def write_on_a_thread(app, name: str) -> threading.Thread:
+    def write():
+        with app.app_context(), db.engine.begin() as connection:
+            connection.execute(text("UPDATE locations SET phone = '1'"))
+
+    thread = threading.Thread(target=write, name=name)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("end", ["commit", "rollback", "close"])
+def test_writers_of_a_process_stand_in_line_and_the_next_goes_on(app, begun, end):
+    connection = db.engine.connect()
+    connection.execute(text("UPDATE locations SET phone = '0'"))
+    waiting = write_on_a_thread(app, "second")
+    time.sleep(0.2)
+    while_held = list(begun)
+
+    getattr(connection, end)()
+    waiting.join(5)
+    connection.close()
+
+    assert "second" not in while_held
+    assert begun[-1] == "second"
+    assert not waiting.is_alive()
+
+
+def test_reader_does_not_stand_in_the_line_of_the_writers(app, begun):
+    with db.engine.begin() as connection:
+        connection.execute(text("UPDATE locations SET phone = '0'"))
+        with database.reading():
+            assert db.session.execute(text("SELECT count(*) FROM locations")).scalar() == 1
+            db.session.rollback()
