@@ -1,7 +1,6 @@
 """How the web process is served: `gunicorn` in this folder needs no other argument."""
 
 import contextlib
-import os
 import signal
 import threading
 
@@ -19,7 +18,7 @@ bind = f"[{settings.HOST}]:{settings.PORT}" if ":" in settings.HOST else f"{sett
 worker_class = "gthread"
 # Each open socket holds a thread. Without Redis one process knows all sockets and runs all jobs.
 threads = settings.THREADS
-workers = 1 if settings.is_embedded else int(os.environ.get("WEB_CONCURRENCY", "1"))
+workers = 1 if settings.is_embedded else settings.WEB_PROCESSES
 timeout = 60
 graceful_timeout = 10
 keepalive = 5

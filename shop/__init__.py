@@ -38,6 +38,7 @@ def configure(app: Flask, settings: Settings) -> None:
         BABEL_DEFAULT_LOCALE="en",
         BABEL_TRANSLATION_DIRECTORIES="translations",
         RATELIMIT_ENABLED=settings.RATE_LIMITS == "on",
+        RATELIMIT_KEY_PREFIX=settings.REDIS_PREFIX,
         RATELIMIT_STORAGE_URI=settings.REDIS_URL or "memory://",
         RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=bool(settings.REDIS_URL),
         RATELIMIT_HEADERS_ENABLED=True,
@@ -71,7 +72,7 @@ def register_extensions(app: Flask, settings: Settings) -> None:
         async_mode="threading",
         transports=["websocket"],
         message_queue=settings.REDIS_URL or None,
-        channel="shop:live",
+        channel=f"{settings.REDIS_PREFIX}:live",
         max_http_buffer_size=16_384,
     )
     websocket.install(socketio)

@@ -41,7 +41,7 @@ def init_app(app: Flask) -> None:
         wake.use_threads()
     else:
         with app.app_context():
-            wake.use_redis(redis_client.client())
+            wake.use_redis(redis_client.client(), channel=redis_client.wake_channel())
 
 
 def start_embedded(app: Flask) -> Callable[[], None]:

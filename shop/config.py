@@ -1,5 +1,6 @@
 """Settings from the environment, checked at start. A wrong one stops the start with a sentence on what to set."""
 
+import re
 import secrets
 from pathlib import Path
 from typing import Literal
@@ -21,11 +22,13 @@ class Settings(BaseSettings):
     SHOP_DATA: Path = Field(default=Path("instance"))
     DATABASE_URL: str = ""
     REDIS_URL: str = ""
+    REDIS_PREFIX: str = "shop"
     SECRET_KEY: str = ""
     BASE_URL: str = "http://127.0.0.1:8000"
     HOST: str = "127.0.0.1"
     PORT: int = Field(default=8000, ge=1, le=65535)
     THREADS: int = Field(default=120, ge=4, le=2000)
+    WEB_PROCESSES: int = Field(default=1, ge=1, le=64)
     RATE_LIMITS: Literal["on", "off"] = "on"
     LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     LOG_FORMAT: Literal["json", "text"] = "json"
@@ -46,6 +49,13 @@ class Settings(BaseSettings):
         parts = _address(value)
         if value and (parts is None or parts.scheme not in {"redis", "rediss"}):
             raise ValueError("start it with redis:// or rediss://, such as redis://127.0.0.1:6379/0")
+        return value
+
+    @field_validator("REDIS_PREFIX")
+    @classmethod
+    def _name(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9_]{1,40}", value):
+            raise ValueError("use 1 to 40 letters, digits and underscores, such as shop_north")
         return value
 
     @model_validator(mode="after")

@@ -24,7 +24,6 @@ from shop.services import deliveries, redis_client, wake
 
 log = structlog.get_logger(__name__)
 
-QUEUE = "shop"
 PAUSE_SECONDS = 1.0
 # A job that waits longer than this has no worker, or one that hangs.
 PATIENCE_SECONDS = 20
@@ -52,7 +51,7 @@ def run_worker(app: Flask) -> None:
         housekeeper = Housekeeper(app)
         relay.start()
         housekeeper.start()
-        WakeListener(redis_client.blocking_client()).start()
+        WakeListener(redis_client.blocking_client(), redis_client.wake_channel()).start()
         _work_queue(redis_client.blocking_client())
         relay.stop()
         housekeeper.stop()
@@ -90,26 +89,30 @@ class QueueDispatcher:
     def _waited(self, subscriber: str) -> float | None:
         """Seconds since the oldest job of this subscriber was queued; None if there is none."""
         queued = (job_id.rpartition("-") for job_id in self.queue.get_job_ids())
-        times = [int(at) for name, _, at in queued if name == subscriber and at.isdigit()]
+        times = [int(at) for name, _, at in queued if name == self._name(subscriber) and at.isdigit()]
         return time.time() - min(times) / 1000 if times else None
 
     def _enqueue(self, subscriber: str) -> None:
         self.queue.enqueue_call(
             "shop.jobs.run_subscriber",
             args=(subscriber,),
-            job_id=f"{subscriber}-{int(time.time() * 1000)}",
+            job_id=f"{self._name(subscriber)}-{int(time.time() * 1000)}",
             timeout=-1,  # RQ's time-out may strike inside a commit; leases bound a run instead
             result_ttl=0,
             failure_ttl=300,
         )
 
+    def _name(self, subscriber: str) -> str:
+        # RQ keeps the jobs of all its queues side by side.
+        return f"{self.queue.name}-{subscriber}"
+
 
 class WakeListener(threading.Thread):
     """Passes wakes from Redis on to the relay of this process. What it misses, the relay's own look finds."""
 
-    def __init__(self, client: redis.Redis):
+    def __init__(self, client: redis.Redis, channel: str):
         super().__init__(name="wake-listener", daemon=True)
-        self.client = client
+        self.client, self.channel = client, channel
 
     def run(self) -> None:
         while not _stopping.is_set():
@@ -121,7 +124,7 @@ class WakeListener(threading.Thread):
 
     def _listen(self) -> None:
         with self.client.pubsub(ignore_subscribe_messages=True) as subscription:
-            subscription.subscribe(wake.CHANNEL)
+            subscription.subscribe(self.channel)
             while not _stopping.is_set():
                 if subscription.get_message(timeout=1.0):
                     wake.relay()
@@ -140,7 +143,7 @@ class _Worker(SimpleWorker):
 
 
 def _queue(client: redis.Redis) -> Queue:
-    return Queue(QUEUE, connection=client, serializer=JSONSerializer, job_class=DrainJob)
+    return Queue(redis_client.queue_name(), connection=client, serializer=JSONSerializer, job_class=DrainJob)
 
 
 def _work_queue(client: redis.Redis) -> None:

@@ -11,8 +11,20 @@ from shop.config import ConfigError, load_settings
 
 ROOT = Path(__file__).parents[1]
 KEY = "k" * 32
-NAMES = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "BASE_URL", "HOST", "PORT", "THREADS", "RATE_LIMITS", "LOG_LEVEL",
+NAMES = ("DATABASE_URL", "REDIS_URL", "REDIS_PREFIX", "SECRET_KEY", "BASE_URL", "HOST", "PORT", "THREADS",
+         "WEB_PROCESSES", "RATE_LIMITS", "LOG_LEVEL",
          "LOG_FORMAT", "TRUSTED_PROXIES", "MAIL_FROM")  # fmt: skip
+
+NAMES_ON_REDIS = """
+from shop import create_app
+from shop.extensions import socketio
+from shop.services import redis_client
+
+app = create_app()
+with app.app_context():
+    print(app.config["RATELIMIT_KEY_PREFIX"], socketio.server_options["client_manager"].channel)
+    print(redis_client.queue_name(), redis_client.wake_channel())
+"""
 
 
 @pytest.fixture
@@ -55,6 +67,10 @@ def test_postgresql_addresses_are_taken_as_providers_write_them(environment, sch
         ("PORT", "0"),
         ("PORT", "70000"),
         ("THREADS", "1"),
+        ("WEB_PROCESSES", "abc"),
+        ("WEB_PROCESSES", "0"),
+        ("REDIS_PREFIX", "a:b"),
+        ("REDIS_PREFIX", ""),
         ("TRUSTED_PROXIES", "-1"),
         ("RATE_LIMITS", "maybe"),
         ("LOG_LEVEL", "loud"),
@@ -104,9 +120,10 @@ def test_folder_that_cannot_be_written_is_said(environment, tmp_path):
     assert str(stopped.value).startswith("Cannot start: SHOP_DATA cannot be used")
 
 
+@pytest.mark.parametrize(("name", "word"), [("WEB_PROCESSES", "abc"), ("PORT", "abc")])
 @pytest.mark.parametrize("command", [["gunicorn", "--check-config"], ["flask", "--app", "wsgi", "seed"], ["worker.py"]])
-def test_every_way_in_stops_with_the_sentence_alone(tmp_path, command):
-    environment = {**os.environ, "SHOP_DATA": str(tmp_path), "PORT": "abc"}
+def test_every_way_in_stops_with_the_sentence_alone(tmp_path, command, name, word):
+    environment = {**os.environ, "SHOP_DATA": str(tmp_path), name: word}
     run = [sys.executable, *(["-m"] if command[0] != "worker.py" else []), *command]
 
     answer = subprocess.run(run, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
@@ -114,8 +131,20 @@ def test_every_way_in_stops_with_the_sentence_alone(tmp_path, command):
     assert answer.returncode == 1
     assert answer.stdout == ""
     assert answer.stderr.splitlines() == [
-        "Cannot start: PORT: Input should be a valid integer, unable to parse string as an integer."
+        f"Cannot start: {name}: Input should be a valid integer, unable to parse string as an integer."
     ]
+
+
+def test_shop_that_shares_its_redis_has_names_of_its_own(tmp_path):
+    environment = {
+        **os.environ, "SHOP_DATA": str(tmp_path), "DATABASE_URL": "", "REDIS_URL": "redis://127.0.0.1:1/0",
+        "REDIS_PREFIX": "north", "LOG_LEVEL": "ERROR",
+    }  # fmt: skip
+    run = [sys.executable, "-c", NAMES_ON_REDIS]
+
+    answer = subprocess.run(run, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=True)
+
+    assert answer.stdout.split() == ["north", "north:live", "north", "north:wake"]
 
 
 def test_database_that_does_not_answer_is_said_in_one_sentence(tmp_path):

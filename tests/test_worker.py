@@ -16,7 +16,7 @@ from shop import database, jobs
 from shop.extensions import db
 from shop.models.actor import SYSTEM
 from shop.models.event import Delivery
-from shop.services import relay, repairs, wake
+from shop.services import relay, repairs
 from shop.services.events import record
 
 pytestmark = pytest.mark.redis
@@ -47,7 +47,7 @@ def start_worker(app, redis_url):
     """`start_worker()`: a worker process on the database of the test, killed at its end."""
     processes = []
 
-    def start(url: str = redis_url) -> subprocess.Popen:
+    def start(url: str = redis_url, **more) -> subprocess.Popen:
         settings = app.config["SETTINGS"]
         environment = {
             **os.environ,
@@ -56,6 +56,7 @@ def start_worker(app, redis_url):
             "SHOP_DATA": str(settings.SHOP_DATA),
             "REDIS_URL": url,
             "LOG_LEVEL": "ERROR",
+            **more,
         }
         processes.append(subprocess.Popen([sys.executable, "-c", WORKER], cwd=ROOT, env=environment))
         return processes[-1]
@@ -103,9 +104,21 @@ def test_wake_through_redis_reaches_the_worker(cracked_iphone, broker, start_wor
     start_worker()
     wait_for(lambda: done() == 1)
 
-    listening = wait_for(lambda: broker.publish(wake.CHANNEL, "relay") > 0)
+    listening = wait_for(lambda: broker.publish("shop:wake", "relay") > 0)
 
     assert listening
+
+
+def test_shop_with_a_name_of_its_own_hears_and_touches_nothing_of_another(cracked_iphone, broker, start_worker):
+    broker.rpush("rq:queue:shop", "mail-1")
+    start_worker(REDIS_PREFIX="north")
+
+    listening = wait_for(lambda: broker.publish("north:wake", "relay") > 0)
+
+    assert listening
+    assert wait_for(lambda: done() == 1)
+    assert broker.publish("shop:wake", "relay") == 0
+    assert broker.lrange("rq:queue:shop", 0, -1) == [b"mail-1"]
 
 
 def test_redis_emptied_again_and_again_loses_nothing(cracked_iphone, broker, start_worker):
@@ -130,21 +143,21 @@ def test_worker_delivers_without_any_redis(cracked_iphone, start_worker):
 def test_planted_jobs_run_nothing_of_theirs(cracked_iphone, broker, start_worker, tmp_path):
     canary = tmp_path / "planted"
     planted = {
-        "created_at": "2026-11-24T10:00:00.000000Z", "origin": jobs.QUEUE, "status": "queued", "timeout": "-1",
+        "created_at": "2026-11-24T10:00:00.000000Z", "origin": "shop", "status": "queued", "timeout": "-1",
         "data": json.dumps(["os.system", None, [f"touch {canary}"], {}]),
     }  # fmt: skip
     broker.hset("rq:job:planted-1", mapping=planted)
     broker.hset("rq:job:junk-2", mapping={**planted, "data": b"\x80\x04cposix\nsystem\n."})
-    broker.rpush(f"rq:queue:{jobs.QUEUE}", "planted-1", "junk-2", "absent-3")
+    broker.rpush("rq:queue:shop", "planted-1", "junk-2", "absent-3")
     start_worker()
 
     assert wait_for(lambda: done() == 1)
-    assert wait_for(lambda: broker.llen(f"rq:queue:{jobs.QUEUE}") == 0)
+    assert wait_for(lambda: broker.llen("rq:queue:shop") == 0)
     assert not canary.exists()
 
 
 def test_junk_in_place_of_the_queue_stops_nothing(cracked_iphone, broker, start_worker):
-    broker.set(f"rq:queue:{jobs.QUEUE}", "not a list")
+    broker.set("rq:queue:shop", "not a list")
     start_worker()
 
     assert wait_for(lambda: done() == 1)
@@ -172,7 +185,7 @@ def test_dispatcher_queues_a_subscriber_once(app, broker):
         dispatch(subscriber)
 
     queued = sorted(job_id.rpartition("-")[0] for job_id in dispatch.queue.get_job_ids())
-    assert (queued, asked) == (["crm", "mail"], [])
+    assert (queued, asked) == (["shop-crm", "shop-mail"], [])
 
 
 def test_dispatcher_drains_by_itself_when_nobody_takes_the_job(app, broker, monkeypatch):

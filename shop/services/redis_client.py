@@ -20,6 +20,15 @@ def blocking_client() -> redis.Redis:
     )
 
 
+def queue_name() -> str:
+    """The shop's own name on a Redis that several shops may share; every other name there begins with it."""
+    return current_app.config["SETTINGS"].REDIS_PREFIX
+
+
+def wake_channel() -> str:
+    return f"{queue_name()}:wake"
+
+
 def ping() -> None:
     """Raises redis.RedisError when Redis does not answer within a second."""
     client().ping()

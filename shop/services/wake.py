@@ -7,7 +7,6 @@ import redis
 import structlog
 
 log = structlog.get_logger(__name__)
-CHANNEL = "shop:wake"
 
 _woken = threading.Event()
 _publisher: "_Publisher | None" = None
@@ -19,10 +18,10 @@ def use_threads() -> None:
     _publisher = None
 
 
-def use_redis(client: redis.Redis) -> None:
-    """From now on wakes go through Redis, to the workers on every machine."""
+def use_redis(client: redis.Redis, *, channel: str) -> None:
+    """From now on wakes go through Redis, to the workers on every machine that listen on `channel`."""
     global _publisher
-    _publisher = _Publisher(client)
+    _publisher = _Publisher(client, channel)
 
 
 def relay() -> None:
@@ -47,8 +46,8 @@ def wait(seconds: float, *, rest_until: float = 0.0) -> bool:
 class _Publisher:
     """Publishes from a thread of its own, many wakes as one: a slow Redis must not slow a commit."""
 
-    def __init__(self, client: redis.Redis):
-        self._client = client
+    def __init__(self, client: redis.Redis, channel: str):
+        self._client, self._channel = client, channel
         self._wanted = threading.Event()
         self._guard = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -70,6 +69,6 @@ class _Publisher:
             self._wanted.wait()
             self._wanted.clear()
             try:
-                self._client.publish(CHANNEL, "relay")
+                self._client.publish(self._channel, "relay")
             except redis.RedisError:
                 log.warning("wake_failed", exc_info=True)

@@ -43,7 +43,7 @@ def test_wait_returns_at_once_when_woken_before():
 
 def test_wake_through_a_slow_redis_does_not_wait_for_it():
     client = Client(seconds=0.3)
-    wake.use_redis(client)
+    wake.use_redis(client, channel="shop:wake")
 
     began = time.monotonic()
     for _ in range(100):
@@ -56,7 +56,7 @@ def test_wake_through_a_slow_redis_does_not_wait_for_it():
 
 def test_wake_through_a_broken_redis_raises_nothing_and_goes_on():
     client = Client(failing=True)
-    wake.use_redis(client)
+    wake.use_redis(client, channel="shop:wake")
 
     wake.relay()
     first = wait_for(lambda: client.published == 1)
