@@ -2,11 +2,13 @@
 
 from functools import lru_cache
 
-from flask import Flask, current_app, has_request_context, request
+from flask import Flask, has_request_context, request
 from flask_babel import get_locale, get_translations
 
 LOCALES = {"en": "English", "pt_BR": "Português"}
 COOKIE = "locale"
+# Of pages that belong to no branch, such as the queue and the audit log; a branch has its own.
+ZONE = "Europe/London"
 
 
 def select_locale() -> str | None:
@@ -21,7 +23,7 @@ def select_locale() -> str | None:
 
 
 def select_timezone() -> str:
-    return current_app.config.get("SHOP_ZONE", "Europe/London")
+    return ZONE
 
 
 def init_app(app: Flask) -> None:

@@ -1,6 +1,5 @@
 """The console's door: who is signed in, and whether they may."""
 
-from functools import wraps
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from flask import Flask, render_template, request
@@ -44,16 +43,6 @@ def requires(permission: str, *, sudo: bool = False):
         return function
 
     return mark
-
-
-def guarded(function):
-    """For plain routes outside Flask-Admin: the same check as on its views."""
-
-    @wraps(function)
-    def checked(*args, **kwargs):
-        return refusal(getattr(function, "permission", None)) or function(*args, **kwargs)
-
-    return checked
 
 
 def refusal(permission: str | None):
