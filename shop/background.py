@@ -28,6 +28,8 @@ from shop.services import (
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY_SECONDS = 1.0
+# Each look that fails doubles the pause before the next one, up to this.
+LONGEST_PAUSE_SECONDS = 10.0
 # The first of many changes is told at once, those right after it together.
 REST_SECONDS = 0.04
 # Not at the very start, when there is most to do.
@@ -69,6 +71,7 @@ class Relay(threading.Thread):
         super().__init__(name="relay", daemon=True)
         self.app, self.dispatch, self.passed = app, dispatch, passed
         self.stopping = threading.Event()
+        self.failures = 0
 
     def run(self) -> None:
         while not self.stopping.is_set():
@@ -77,9 +80,26 @@ class Relay(threading.Thread):
                     self._seal()
                     self._dispatch()
                 self.passed()
-            except Exception:
-                log.warning("relay_pass_failed", exc_info=True)
-            wake.wait(LOOK_EVERY_SECONDS, rest_until=time.monotonic() + REST_SECONDS)
+            except Exception as error:
+                self._rest_after(error)
+            else:
+                self._note_success()
+                wake.wait(LOOK_EVERY_SECONDS, rest_until=time.monotonic() + REST_SECONDS)
+
+    def _rest_after(self, error: Exception) -> None:
+        """Tells the first failure in full and the others in a line: a database can be away for hours."""
+        self.failures += 1
+        pause = min(LOOK_EVERY_SECONDS * 2 ** min(self.failures - 1, 10), LONGEST_PAUSE_SECONDS)
+        if self.failures == 1:
+            log.warning("relay_pass_failed", exc_info=error)
+        else:
+            log.warning("relay_still_fails", failures=self.failures, error=type(error).__name__, pause=pause)
+        self.stopping.wait(pause)
+
+    def _note_success(self) -> None:
+        if self.failures:
+            log.info("relay_works_again", failures=self.failures)
+            self.failures = 0
 
     def stop(self) -> None:
         self.stopping.set()

@@ -2,6 +2,8 @@
 
 import threading
 import time
+from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import select
@@ -94,6 +96,47 @@ def test_relay_goes_on_after_a_failed_pass(cracked_iphone, mails, running, monke
     wake.relay()
 
     assert wait_for(lambda: len(mails) == 1)
+
+
+def test_failing_relay_is_told_once_in_full_then_in_short_and_when_it_works_again(app, monkeypatch):
+    looks, lines = [], []
+
+    def note(event: str, **values) -> None:
+        lines.append((event, values))
+
+    def has_work() -> bool:
+        looks.append(time.monotonic())
+        return 1 / 0 if len(looks) < 5 else False
+
+    monkeypatch.setattr(background, "log", SimpleNamespace(warning=note, info=note))
+    monkeypatch.setattr(relay, "has_work", has_work)
+    monkeypatch.setattr(background, "LOOK_EVERY_SECONDS", 0.1)
+    monkeypatch.setattr(background, "LONGEST_PAUSE_SECONDS", 0.3)
+    thread = background.Relay(app, lambda _: None)
+
+    thread.start()
+    works = wait_for(lambda: len(looks) >= 6)
+    thread.stop()
+
+    pauses = [after - before for before, after in pairwise(looks[:5])]
+    assert works
+    assert [event for event, _ in lines] == ["relay_pass_failed", *["relay_still_fails"] * 3, "relay_works_again"]
+    assert ["exc_info" in values for _, values in lines] == [True, False, False, False, False]
+    assert all(pause >= least for pause, least in zip(pauses, (0.1, 0.2, 0.3, 0.3), strict=True))
+
+
+def test_relay_that_rests_after_a_failure_stops_at_once(app, monkeypatch):
+    monkeypatch.setattr(relay, "has_work", lambda: 1 / 0)
+    monkeypatch.setattr(background, "LOOK_EVERY_SECONDS", 10)
+    thread = background.Relay(app, lambda _: None)
+    thread.start()
+    wait_for(lambda: thread.failures == 1)
+    began = time.monotonic()
+
+    thread.stop()
+
+    assert time.monotonic() - began < 2
+    assert not thread.is_alive()
 
 
 def test_relay_tells_of_each_look_that_went_well_and_of_no_other(app, monkeypatch):
