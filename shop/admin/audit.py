@@ -102,12 +102,11 @@ def _choices() -> dict:
 
 def _csv(entries: Iterator[audit_log.Entry]) -> Iterator[str]:
     yield _line(_COLUMNS)
-    count = 0
-    for entry in entries:
-        count += 1
+    for count, entry in enumerate(entries):
+        if count == audit_log.MOST_EXPORTED:
+            yield _line([f"Cut here at {count} lines. Narrow the filter to get the rest."])
+            return
         yield _line(_cells(entry))
-    if count >= audit_log.MOST_EXPORTED:
-        yield _line([f"Cut here at {audit_log.MOST_EXPORTED} lines. Narrow the filter to get the rest."])
 
 
 def _cells(entry: audit_log.Entry) -> tuple:

@@ -66,8 +66,8 @@ def read_log(filters: Filters, *, zone: str, before: int | None = None) -> Page:
 
 
 def export_log(filters: Filters, *, zone: str) -> Iterator[Entry]:
-    """The same, all of it, up to MOST_EXPORTED facts, read in batches."""
-    before, left = None, MOST_EXPORTED
+    """The same, all of it, read in batches, up to MOST_EXPORTED facts and one more, which says that there is more."""
+    before, left = None, MOST_EXPORTED + 1
     while left > 0 and (found := _find(filters, zone=zone, before=before, limit=min(_BATCH, left))):
         yield from _entries(found)
         before, left = found[-1].position, left - len(found)

@@ -145,6 +145,15 @@ def test_export_says_where_it_was_cut(sealed, manager, browser_of, monkeypatch):
     assert lines[-1].startswith("Cut here at 2 lines.")
 
 
+def test_export_of_exactly_the_most_lines_is_whole(sealed, manager, browser_of, monkeypatch):
+    monkeypatch.setattr(audit_log, "MOST_EXPORTED", 5)
+
+    lines = browser_of(manager).get("/admin/audit/export").text.splitlines()
+
+    assert len(lines) == 6
+    assert lines[-1].startswith("1,")
+
+
 def test_reading_sends_as_many_statements_for_one_entry_as_for_five(sealed):
     few = statements_of(lambda: audit_log.read_log(audit_log.Filters(verb="repair.moved"), zone="Europe/London"))
 
