@@ -35,7 +35,7 @@ class RepairsView(ConsoleView):
         # First where the log stands: what comes later is told to the open page.
         state = log_state()
         counts = queue.count_open(day_ends=end, state=state)
-        page = queue.page(filters, me=current_user.id, day_ends=end)
+        page = queue.page(filters, me=current_user.id, day_ends=end, state=state)
         acts = [act for act in ("move", "assign") if current_user.may(f"repair.{act}")]
         return show(
             "admin/repairs/queue.html", "queue_body", shell_kept=True,

@@ -18,6 +18,7 @@ from sqlalchemy import String, cast, func, select
 from shop import database
 from shop.extensions import db
 from shop.models.event import GENESIS, Event
+from shop.services.statements import as_written
 
 _KEPT = 256
 # More than that wait only while the relay stands still; then nothing is kept.
@@ -106,15 +107,15 @@ def _last(column):
         select(column)
         .where(Event.position.is_not(None))
         .order_by(Event.position.desc())
-        .limit(1)
+        .limit(as_written(1))
         .correlate(None)
         .scalar_subquery()
     )
 
 
 def _waiting():
-    ids = select(Event.id).where(Event.position.is_(None)).order_by(Event.id).limit(_MOST_WAITING).subquery()
-    return select(func.aggregate_strings(cast(ids.c.id, String), ",")).scalar_subquery()
+    ids = select(Event.id).where(Event.position.is_(None)).order_by(Event.id).limit(as_written(_MOST_WAITING))
+    return select(func.aggregate_strings(cast(ids.subquery().c.id, String), ",")).scalar_subquery()
 
 
 # Built once: building it costs more than running it.

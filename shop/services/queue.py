@@ -33,6 +33,7 @@ from shop.models.repair import Repair
 from shop.models.staff import Staff
 from shop.models.workflow import DONE, OPEN, Party, State
 from shop.services.memory import LogState, log_state, recall
+from shop.services.statements import as_written
 
 PAGE = 50
 LONGEST_SEARCH = 200
@@ -143,11 +144,21 @@ def default_view(*, q: str, status: str) -> str:
     return "all" if q else "open"
 
 
-def page(filters: Filters, *, me: int, day_ends: datetime) -> Page:
-    """At most PAGE rows. `day_ends` is when the shop's today is over, `me` whose `mine` means."""
+def page(filters: Filters, *, me: int, day_ends: datetime, state: LogState | None = None) -> Page:
+    """At most PAGE rows. `day_ends` is when the shop's today is over, `me` whose `mine` means.
+
+    A list that several people leaf through is kept while nothing changes, a search is not.
+    """
     if filters.faults:
         return Page([], None)
-    statement = _page_statement(_shape(filters), db.engine.dialect.name)
+    if filters.q:
+        return _page(filters, me=me, day_ends=day_ends)
+    key = ("page", filters, me if filters.is_personal else 0, day_ends, _minute(utc_now()))
+    return recall(state or log_state(), key, lambda: _page(filters, me=me, day_ends=day_ends))
+
+
+def _page(filters: Filters, *, me: int, day_ends: datetime) -> Page:
+    statement = _page_statement(_shape(filters), db.engine.dialect.name, PAGE + 1)
     rows = db.session.connection().execute(statement, _values(filters, me=me, day_ends=day_ends)).all()
     if len(rows) <= PAGE:
         return Page(rows, None)
@@ -171,8 +182,11 @@ def count_open(*, day_ends: datetime, state: LogState | None = None) -> Counts:
     `state` is where the log stands, if the caller has read it before.
     """
     state, now = state or log_state(), utc_now()
-    minute = int(now.timestamp()) // 60
-    return recall(state, ("counts", day_ends, minute), lambda: _count(state.position, now=now, day_ends=day_ends))
+    return recall(state, ("counts", day_ends, _minute(now)), lambda: _count(state.position, now=now, day_ends=day_ends))
+
+
+def _minute(moment: datetime) -> int:
+    return int(moment.timestamp()) // 60
 
 
 def _count(position: int, *, now: datetime, day_ends: datetime) -> Counts:
@@ -246,7 +260,7 @@ def _values(filters: Filters, *, me: int, day_ends: datetime) -> dict:
 
 
 @lru_cache(maxsize=256)
-def _page_statement(shape: _Shape, dialect: str) -> Select:
+def _page_statement(shape: _Shape, dialect: str, most: int) -> Select:
     """The page's rows, cut before any join: a planner that joins first reads half the table."""
     query = select(Repair).where(*_conditions(shape, dialect))
     if shape.after and shape.by_due:
@@ -254,7 +268,7 @@ def _page_statement(shape: _Shape, dialect: str) -> Select:
     elif shape.after:
         query = query.where(Repair.id < _AFTER_ID)
     order = (Repair.due_at, Repair.id) if shape.by_due else (Repair.id.desc(),)
-    return _joined(query.order_by(*order).limit(PAGE + 1).subquery(), by_due=shape.by_due)
+    return _joined(query.order_by(*order).limit(as_written(most)).subquery(), by_due=shape.by_due)
 
 
 def _joined(cut, *, by_due: bool) -> Select:
@@ -271,7 +285,7 @@ def _joined(cut, *, by_due: bool) -> Select:
             cut.c.due_at,
             cut.c.updated_at,
             cut.c.place,
-            func.substr(cut.c.problem, 1, SHOWN_PROBLEM).label("problem"),
+            func.substr(cut.c.problem, as_written(1), as_written(SHOWN_PROBLEM)).label("problem"),
             Customer.name.label("customer"),
             Device.label.label("device"),
             cut.c.assignee_id,

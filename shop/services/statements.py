@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Result
+from sqlalchemy import ColumnElement, CursorResult, Integer, Result, literal_column
 from sqlalchemy.dialects import postgresql, sqlite
 
 from shop.extensions import db
@@ -17,6 +17,12 @@ def insert_if_absent(model, *, unique: list[str], values: dict):
     """
     statement = _INSERT[db.engine.dialect.name](model).values(**values)
     return statement.on_conflict_do_nothing(index_elements=unique)
+
+
+def as_written(number: int) -> ColumnElement[int]:
+    """A number that stands in the statement itself. PostgreSQL plans a prepared statement anew at every run when its
+    LIMIT is a parameter: without knowing the number, it expects a tenth of the table."""
+    return literal_column(str(int(number)), Integer)
 
 
 def changed_rows(result: Result) -> int:

@@ -83,6 +83,22 @@ def test_kept_shell_has_the_theme_that_was_chosen(bench, cracked_iphone, theme):
     assert re.findall(r'data-theme="([^"]*)"', page) == ([theme] if theme in ("dark", "light") else [])
 
 
+def test_kept_list_shows_a_change_at_once_and_is_each_persons_own(browser_of, manager, technician, session):
+    mine = {person.name: factories.repair(assignee_id=person.id) for person in (manager, technician)}
+
+    def bench_of(person) -> list[str]:
+        return numbers_in(browser_of(person).get("/admin/repairs/?view=mine"))
+
+    seen = [bench_of(person) for _ in range(2) for person in (manager, technician)]
+    repair = repairs.lock_repair(mine[manager.name].number)
+    repairs.assign(repair, technician.id, actor=manager.actor)
+    session.commit()
+
+    assert seen == [[mine[manager.name].number], [mine[technician.name].number]] * 2
+    assert bench_of(manager) == []
+    assert sorted(bench_of(technician)) == sorted(repair.number for repair in mine.values())
+
+
 def test_queue_counts_a_move_at_once_though_nothing_is_sealed_yet(bench, browser_of, manager, cracked_iphone):
     def unassigned() -> str:
         page = browser_of(manager).get("/admin/repairs/").text
