@@ -146,6 +146,22 @@ def test_what_was_typed_is_there_again_after_the_sign_in_was_lost(busy_shop, sig
     expect(page.get_by_label("Diagnosis")).to_have_value(YOURS)
 
 
+def test_what_one_person_typed_is_not_shown_to_the_next_in_the_same_tab(busy_shop, signed_in, number):
+    page = signed_in("maya", alone=True)
+    page.goto(f"/admin/repairs/{number}/edit")
+    page.get_by_label("Diagnosis").fill(YOURS)
+    is_live(page)
+    before = field_of(busy_shop, number, "diagnosis")
+
+    sign_out_everywhere(busy_shop, "Maya Lind")
+    page.wait_for_url("**/login?next=**")
+    page.get_by_label("E-mail").fill("ellie@revivatech.example")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+
+    expect(page.get_by_label("Diagnosis")).to_have_value(before)
+
+
 def test_a_draft_does_not_write_over_a_colleague(busy_shop, signed_in, number):
     page = signed_in("priya")
     page.goto(f"/admin/repairs/{number}/edit")

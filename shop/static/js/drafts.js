@@ -1,11 +1,14 @@
 /* What is typed into a ticket is kept in this tab until it is saved, so that a lost sign-in or a closed page
-   loses no text. With it is kept what the field held before: a colleague's change meanwhile is still seen. */
+   loses no text. With it is kept what the field held before: a colleague's change meanwhile is still seen.
+   Each person has drafts of their own, for the next one may sign in in the same tab. */
 
 const fields = () => [...document.querySelectorAll("#ticket [data-typing]")];
 const baseOf = (field) => field.form.elements[field.name.replace("now.", "base.")];
 
+const keysOf = (number) => `draft:${document.getElementById("ticket").dataset.person}:${number}:`;
+
 function keyOf(number, field) {
-  return `draft:${number}:${field.dataset.typing}`;
+  return keysOf(number) + field.dataset.typing;
 }
 
 function keepDraft(number, field) {
@@ -23,8 +26,9 @@ function bringBack(number, field) {
 }
 
 function forget(number) {
+  const mine = keysOf(number);
   for (const key of Object.keys(sessionStorage)) {
-    if (key.startsWith(`draft:${number}:`) && key !== `draft:${number}:note`) sessionStorage.removeItem(key);
+    if (key.startsWith(mine) && key !== `${mine}note`) sessionStorage.removeItem(key);
   }
 }
 
