@@ -33,14 +33,15 @@ RIGHTS: dict[str, str] = {
     **dict.fromkeys(
         [f"public.{name}" for name in (
             "home", "services", "prices", "how_it_works", "privacy", "terms", "robots", "sitemap", "choose_language",
-            "track_form", "track", "tracking_code", "calendar",
+            "track_form", "track", "tracking_code", "calendar", "my_repairs", "account_sign_in", "account_sign_out",
+            "ask_link", "link_sent", "open_link", "set_password",
         )],
         PUBLIC,
     ),
     **dict.fromkeys(
         [f"booking.{name}" for name in (
             "start", "device", "fault", "service", "details", "review", "resume", "resume_here", "resume_code",
-            "confirmed", "slip",
+            "confirmed", "slip", "ask_account",
         )],
         PUBLIC,
     ),

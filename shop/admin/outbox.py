@@ -40,14 +40,15 @@ class OutboxView(ConsoleView):
         message = outbox.get_message(message_id)
         return show(
             "admin/outbox/message.html",
-            message=message, delivery=outbox.get_delivery(message.delivery_id),
+            message=message, text=outbox.without_keys(message.text),
+            delivery=outbox.get_delivery(message.delivery_id),
             width=width if width in WIDTHS else WIDTHS[0],
         )  # fmt: skip
 
     @expose("/<row_id:message_id>/preview")
     @requires("outbox.view")
     def preview(self, message_id: int):
-        response = make_response(outbox.get_message(message_id).html)
+        response = make_response(outbox.without_keys(outbox.get_message(message_id).html))
         base = current_app.config["SETTINGS"].BASE_URL
         response.headers["Content-Security-Policy"] = PREVIEW_POLICY.format(base=base)
         return response

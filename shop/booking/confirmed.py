@@ -1,16 +1,17 @@
 """Step 6: what was booked, and the slip for a parcel."""
 
-from flask import redirect, render_template, url_for
+from flask import redirect, render_template, request, url_for
 from flask_babel import get_locale
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
+from shop import customer_session
 from shop.booking.flow import bp, step_names, step_url
-from shop.extensions import db
+from shop.extensions import db, limiter
 from shop.models.booking import Booking, BookingDraft
 from shop.models.pricing import Quote
 from shop.models.repair import Repair
-from shop.services import drafts, pricing
+from shop.services import accounts, drafts, pricing
 from shop.services.drafts import answers_of, first_incomplete
 
 
@@ -24,8 +25,20 @@ def confirmed(token: str):
     return render_template(
         "booking/confirmed.html", draft=draft, booking=booking, repair=booking.repair,
         price=quote and pricing.quoted_price(quote), steps=step_names(), step=len(step_names()),
-        answers=answers_of(draft), locale=str(get_locale()),
+        answers=answers_of(draft), locale=str(get_locale()), account=_account_state(booking.repair.customer.email),
     )  # fmt: skip
+
+
+@bp.post("/<token>/account")
+@limiter.limit("8 per minute; 60 per hour")
+def ask_account(token: str):
+    """One tap: the link goes to the address of the booking, and the answer is the same for every address."""
+    draft = drafts.get_draft(token)
+    if draft.repair_id is None:
+        return redirect(url_for("booking.resume_here", token=token), 303)
+    accounts.ask_link(_booking_of(draft).repair.customer.email, locale=str(get_locale()))
+    db.session.commit()
+    return redirect(url_for("booking.confirmed", token=token, account="asked", _anchor="account"), 303)
 
 
 @bp.get("/<token>/slip")
@@ -36,6 +49,14 @@ def slip(token: str):
         return redirect(url_for("booking.resume_here", token=token), 303)
     booking = _booking_of(draft)
     return render_template("booking/slip.html", draft=draft, booking=booking, repair=booking.repair)
+
+
+def _account_state(email: str) -> str:
+    """`theirs` if the customer of this booking is signed in, `asked` if a link is on its way."""
+    signed_in = customer_session.current()
+    if signed_in and signed_in.email == email:
+        return "theirs"
+    return "asked" if request.args.get("account") == "asked" else ""
 
 
 def _booking_of(draft: BookingDraft) -> Booking:

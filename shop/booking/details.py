@@ -2,12 +2,13 @@
 
 from flask_babel import get_locale
 
+from shop import customer_session
 from shop.booking.flow import go_on, is_refresh, render_step, step
 from shop.booking.forms import DetailsForm
 from shop.extensions import db
 from shop.models.booking import BookingDraft
-from shop.services import drafts
-from shop.services.drafts import Step
+from shop.services import accounts, drafts
+from shop.services.drafts import Answers, Step
 
 FIELDS = ("name", "email", "phone", "locale")
 
@@ -15,8 +16,7 @@ FIELDS = ("name", "email", "phone", "locale")
 @step(Step.DETAILS)
 def details(draft: BookingDraft):
     answers = drafts.answers_of(draft)
-    known = {name: getattr(answers, name) for name in FIELDS}
-    form = DetailsForm(data={**known, "locale": answers.locale or str(get_locale())})
+    form = DetailsForm(data={**_known(answers), "locale": answers.locale or str(get_locale())})
     if not form.is_submitted():
         return render_step(Step.DETAILS, draft, form=form)
     is_good = form.validate()
@@ -25,3 +25,13 @@ def details(draft: BookingDraft):
         db.session.commit()
         return render_step(Step.DETAILS, draft, form=form, status=200 if is_refresh() else 422)
     return go_on(draft, Step.DETAILS)
+
+
+def _known(answers: Answers) -> dict[str, str]:
+    """What was typed; before that, what is on file for a customer who is signed in, and for nobody else."""
+    known = {name: getattr(answers, name) for name in FIELDS}
+    if any(known[name] for name in ("name", "email", "phone")):
+        return known
+    signed_in = customer_session.current()
+    contact = signed_in and accounts.contact_of(signed_in)
+    return {**known, **{name: getattr(contact, name) for name in ("name", "email", "phone")}} if contact else known

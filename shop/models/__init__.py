@@ -1,6 +1,7 @@
 """Every table, imported once so that migrations see them all."""
 
 from shop.models import (  # noqa: F401
+    account,
     booking,
     catalogue,
     customer,

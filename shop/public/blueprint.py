@@ -17,6 +17,7 @@ def site_frame() -> dict:
             _item("public.prices", gettext("Prices")),
             _item("public.how_it_works", gettext("How it works")),
             _item("public.track_form", gettext("Track a repair")),
+            _item("public.my_repairs", gettext("My repairs")),
         ],
         "footer_nav": [_item("public.privacy", gettext("Privacy")), _item("public.terms", gettext("Terms"))],
         "book_url": url_for("booking.start"),

@@ -24,7 +24,7 @@ def choose_language(locale: str):
 
 @bp.get("/robots.txt")
 def robots():
-    closed = "".join(f"Disallow: {path}\n" for path in ("/admin/", "/api/", "/book/*/", "/track/*"))
+    closed = "".join(f"Disallow: {path}\n" for path in ("/admin/", "/api/", "/account/", "/book/*/", "/track/*"))
     text = f"User-agent: *\n{closed}Sitemap: {_absolute('public.sitemap')}\n"
     return Response(text, mimetype="text/plain")
 

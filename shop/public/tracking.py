@@ -18,7 +18,7 @@ from shop.services import qr_codes, tracking
 LIMIT = "8 per minute; 60 per hour"
 
 
-def _line(text: str | None) -> str:
+def line(text: str | None) -> str:
     return one_line((text or "").replace("\x00", ""))
 
 
@@ -29,7 +29,7 @@ class TrackForm(FlaskForm):
 
     number = StringField(
         _l("Ticket number"),
-        filters=[_line],
+        filters=[line],
         validators=[
             InputRequired(_l("Write the ticket number, such as RT-10497.")),
             Length(max=20, message=_l("A ticket number looks like RT-10497.")),
@@ -37,7 +37,7 @@ class TrackForm(FlaskForm):
     )
     email = StringField(
         _l("E-mail"),
-        filters=[_line],
+        filters=[line],
         validators=[
             InputRequired(_l("Write the e-mail that you booked with.")),
             Length(max=254, message=_l("This e-mail is too long.")),

@@ -32,8 +32,12 @@ VERBS = {
     "device_model.changed": "Changed in the catalogue",
     "device_model.retired": "Retired from the catalogue",
     "device_model.restored": "Back in the catalogue",
+    "customer_account.link_asked": "Asked for a link to set a password",
+    "customer_account.password_set": "Set the password by a mailed link",
+    "customer_account.locked": "Locked for {minutes} minutes after wrong passwords",
+    "customer_account.delivery_resent": "Sent delivery {delivery} ({subscriber}) again",
 }
-KINDS = {"repair": "Repairs", "staff": "Staff", "device_model": "Catalogue"}
+KINDS = {"repair": "Repairs", "staff": "Staff", "device_model": "Catalogue", "customer_account": "Customer accounts"}
 _FIELD_OF = {"repair.moved": "status", "repair.assigned": "assignee", "staff.role_changed": "role"}
 _SAID_ELSEWHERE = ("from", "to", "fields", "changes", "total", "currency", "role")
 LOCALE = "en_GB"

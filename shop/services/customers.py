@@ -56,7 +56,7 @@ def find_or_create(details: CustomerDetails) -> Customer:
     Takes cleaned details. Neither answers nor changes betray that the address is known: data on file is
     never overwritten from a form that anybody can send, and another name at the address is another customer.
     """
-    _queue_for(details.email)
+    queue_for(details.email)
     known = db.session.scalars(select(Customer).where(Customer.email == details.email).order_by(Customer.id))
     for customer in known:
         if _folded(customer.name) == _folded(details.name):
@@ -67,8 +67,16 @@ def find_or_create(details: CustomerDetails) -> Customer:
     return customer
 
 
-def _queue_for(email: str) -> None:
-    """Two bookings of one person at the same moment must not both find nobody. SQLite has one writer at a time."""
+def clean_email(email: str) -> str:
+    """The address as it is kept. Raises Invalid with what is wrong with `email`."""
+    try:
+        return _email(email)
+    except ValueError as error:
+        raise Invalid({"email": str(error)}) from None
+
+
+def queue_for(email: str) -> None:
+    """Two requests for one address at the same moment must not both find nobody. SQLite has one writer at a time."""
     if db.engine.dialect.name == "postgresql":
         db.session.execute(select(func.pg_advisory_xact_lock(_BY_EMAIL, func.hashtext(email))))
 

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, delete, exists, inspect, select, tuple_
 from sqlalchemy.orm import aliased
 
 from shop.extensions import db
+from shop.models.account import AccountToken, CustomerAccount
 from shop.models.base import utc_now
 from shop.models.booking import BookingDraft, IdempotencyKey
 from shop.models.staff import SignIn
-from shop.services import drafts, idempotency, staff
+from shop.services import accounts, drafts, idempotency, staff
 
 BATCH = 500
 
@@ -22,6 +24,8 @@ class Forgotten:
     idempotency_keys: int = 0
     booking_drafts: int = 0
     sign_ins: int = 0
+    account_tokens: int = 0
+    customer_accounts: int = 0
 
     @property
     def total(self) -> int:
@@ -50,6 +54,8 @@ def _rules() -> list[tuple[str, type, ColumnElement[bool]]]:
         ("idempotency_keys", IdempotencyKey, IdempotencyKey.created_at < now - idempotency.KEPT),
         ("booking_drafts", BookingDraft, BookingDraft.expires_at < now - drafts.KEPT_AFTER_END),
         ("sign_ins", SignIn, (SignIn.expires_at < now - staff.KEPT_AFTER_END) & _was_seen_later()),
+        ("account_tokens", AccountToken, AccountToken.expires_at < now),
+        ("customer_accounts", CustomerAccount, _is_unused(now - accounts.LINK_LIFE)),
     ]
 
 
@@ -57,6 +63,12 @@ def _was_seen_later() -> ColumnElement[bool]:
     """The last sign-in of a person stays: the list of the staff says when somebody was last seen."""
     later = aliased(SignIn)
     return exists().where(later.staff_id == SignIn.staff_id, later.seen_at > SignIn.seen_at)
+
+
+def _is_unused(since: datetime) -> ColumnElement[bool]:
+    """Somebody asked for a link and nobody followed it: no reason is left to know the address."""
+    has_token = exists().where(AccountToken.account_id == CustomerAccount.id)
+    return CustomerAccount.password_hash.is_(None) & (CustomerAccount.asked_at < since) & ~has_token
 
 
 def _forget_batch(model: type, is_old: ColumnElement[bool]) -> int:

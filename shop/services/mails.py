@@ -15,13 +15,16 @@ from shop.models.outbox import OutboxMessage
 from shop.models.pricing import Quote
 from shop.models.repair import Repair
 from shop.models.workflow import State
-from shop.services import pricing
+from shop.services import accounts, pricing
 from shop.services.deliveries import Owed, handles
 from shop.services.leases import held
+from shop.services.locations import home_location
 from shop.services.statuses import STATUSES
 from shop.services.subscriptions import MAIL, TOLD_BY_MAIL
 
 BOOKED = "repair.booked"
+LINK_ASKED = "customer_account.link_asked"
+LINK_TEMPLATE = "account_link"
 
 
 @handles(MAIL)
@@ -30,12 +33,15 @@ def deliver(delivery: Owed) -> None:
 
     The outbox row commits together with the delivery, and its unique `delivery_id` refuses a second one.
     """
+    if delivery.event.verb == LINK_ASKED:
+        _deliver_link(delivery)
+        return
     repair = _repair_of(delivery)
     state = _state_of(delivery)
     template = _template(delivery.event.verb, state)
     reason = _reason_to_skip(repair, state, template)
     if repair is None or reason:
-        db.session.execute(held(delivery.id, delivery.attempt).values(error=f"Skipped: {reason}"))
+        _skip(delivery, reason)
     elif not _is_written(delivery):
         db.session.add(_write(delivery, repair, state, template))
 
@@ -43,16 +49,49 @@ def deliver(delivery: Owed) -> None:
 def preview(repair: Repair, *, template: str, state: State, locale: str) -> dict[str, str]:
     """Subject, text and HTML of a mail for this repair, without sending it."""
     with force_locale(locale):
-        facts = _facts(repair, state, locale)
-        parts = {
-            part: render_template(f"email/{template}/{part}", **facts)
-            for part in ("subject.txt", "body.txt", "body.html")
-        }
+        return _render(template, **_facts(repair, state, locale))
+
+
+def _render(template: str, **facts) -> dict[str, str]:
+    parts = {
+        part: render_template(f"email/{template}/{part}", **facts) for part in ("subject.txt", "body.txt", "body.html")
+    }
     return {
         "subject": " ".join(parts["subject.txt"].split())[:250],
         "text": parts["body.txt"].strip() + "\n",
         "html": _inliner().inline(parts["body.html"]),
     }
+
+
+def _deliver_link(delivery: Owed) -> None:
+    """The link is made only here, so that the log never holds it; its hash commits together with the mail."""
+    if _is_written(delivery):
+        return
+    link = accounts.new_link(int(delivery.event.aggregate.partition(":")[2]))
+    if link is None:
+        _skip(delivery, "nobody has booked with this address")
+        return
+    locale = json.loads(delivery.event.body)["locale"]
+    with force_locale(locale):
+        parts = _render(LINK_TEMPLATE, **_link_facts(link, locale))
+    db.session.add(
+        OutboxMessage(delivery_id=delivery.id, template=LINK_TEMPLATE, locale=locale, recipient=link.email, **parts)
+    )
+
+
+def _link_facts(link: accounts.Link, locale: str) -> dict:
+    base = current_app.config["SETTINGS"].BASE_URL
+    return {
+        "link_url": f"{base}/account/set-password/{link.token}",
+        "hours": int(accounts.LINK_LIFE.total_seconds() // 3600),
+        "home_url": f"{base}/",
+        "location": home_location(),
+        "language": _language(locale),
+    }
+
+
+def _skip(delivery: Owed, reason: str) -> None:
+    db.session.execute(held(delivery.id, delivery.attempt).values(error=f"Skipped: {reason}"))
 
 
 def _template(verb: str, state: State) -> str:
@@ -102,8 +141,13 @@ def _facts(repair: Repair, state: State, locale: str) -> dict:
         "state": state,
         "price": pricing.quoted_price(quote) if quote else None,
         "track_url": f"{base}/track/{repair.tracking_token}",
-        "language": locale.replace("_", "-") if locale != "en" else "en-GB",
+        "home_url": f"{base}/track/{repair.tracking_token}",
+        "language": _language(locale),
     }
+
+
+def _language(locale: str) -> str:
+    return locale.replace("_", "-") if locale != "en" else "en-GB"
 
 
 def _repair_of(delivery: Owed) -> Repair | None:

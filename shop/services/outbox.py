@@ -1,5 +1,6 @@
 """Mail as it was written, and deliveries that have not arrived."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -7,6 +8,7 @@ from sqlalchemy import and_, select, update
 from sqlalchemy.orm import joinedload, load_only
 
 from shop.extensions import db
+from shop.models.account import CustomerAccount
 from shop.models.actor import Actor
 from shop.models.base import database_now
 from shop.models.errors import NotFound
@@ -24,7 +26,9 @@ _BRIEF = (
     OutboxMessage.id, OutboxMessage.template, OutboxMessage.locale, OutboxMessage.recipient, OutboxMessage.subject,
     OutboxMessage.state, OutboxMessage.created_at, OutboxMessage.repair_id,
 )  # fmt: skip
-_AGGREGATES = {"repair": Repair, "staff": Staff}
+_AGGREGATES = {"repair": Repair, "staff": Staff, "customer_account": CustomerAccount}
+# Whoever follows such a link becomes the customer.
+_KEYS = re.compile(r"(/account/set-password/)[\w-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,11 @@ def get_message(message_id: int) -> OutboxMessage:
     if message is None:
         raise NotFound("This message does not exist.")
     return message
+
+
+def without_keys(text: str) -> str:
+    """A mail as the staff may see it: what opens a customer's account is left out."""
+    return _KEYS.sub(r"\1…", text)
 
 
 def get_delivery(delivery_id: int) -> Delivery:
@@ -133,5 +142,7 @@ def _hurry(delivery_id: int) -> None:
 def _lock_aggregate(name: str):
     kind, _, key = name.partition(":")
     aggregate = db.session.get(_AGGREGATES[kind], int(key), with_for_update=True)
+    if aggregate is None:
+        raise NotFound("What this delivery is about is not here any more.")
     hold(aggregate)
     return aggregate

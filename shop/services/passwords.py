@@ -2,6 +2,7 @@
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from flask_babel import gettext as _
 
 from shop.models.errors import Invalid
 
@@ -14,7 +15,9 @@ _DECOY = _hasher.hash("no account has this password")
 def hash_password(password: str) -> str:
     """Argon2id hash. Raises Invalid when too short or too long."""
     if not SHORTEST <= len(password) <= LONGEST:
-        raise Invalid({"password": f"Use a password of {SHORTEST} to {LONGEST} characters."})
+        raise Invalid(
+            {"password": _("Use a password of %(least)s to %(most)s characters.", least=SHORTEST, most=LONGEST)}
+        )
     return _hasher.hash(password)
 
 

@@ -51,6 +51,10 @@ SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "device_model.changed": (),
     "device_model.retired": (),
     "device_model.restored": (),
+    "customer_account.link_asked": (MAIL,),
+    "customer_account.password_set": (),
+    "customer_account.locked": (),
+    "customer_account.delivery_resent": (),
 }
 
 

@@ -53,7 +53,9 @@ def test_messages_stand_newest_first_and_page_by_key(mail, front_desk, browser_o
     browser = browser_of(front_desk)
 
     first = browser.get("/admin/outbox/").text
-    second = browser.get(f"/admin/outbox/?before={db.session.scalars(select(OutboxMessage.id)).all()[2]}").text
+    second = browser.get(
+        f"/admin/outbox/?before={db.session.scalars(select(OutboxMessage.id).order_by(OutboxMessage.id)).all()[2]}"
+    ).text
 
     assert first.index("Mail 051") < first.index("Mail 050")
     assert "Mail 001" not in first

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import func, select
 
 from shop.extensions import db
+from shop.models.account import AccountToken, CustomerAccount, Purpose
 from shop.models.base import utc_now
 from shop.models.booking import BookingDraft, IdempotencyKey
 from shop.models.event import Delivery, Event
@@ -128,11 +129,49 @@ def test_events_and_finished_deliveries_stay(session, cracked_iphone):
     assert (count(Event), count(Delivery)) == (1, 1)
 
 
+def keep_account(email: str, *, asked_at, password_hash: str | None = None, expires_at=None) -> None:
+    account = CustomerAccount(email=email, asked_at=asked_at, password_hash=password_hash, failures=0, version=1)
+    db.session.add(account)
+    db.session.flush()
+    if expires_at:
+        link = AccountToken(token_hash=email, account_id=account.id, purpose=Purpose.LINK, expires_at=expires_at)
+        db.session.add(link)
+
+
+def test_links_end_with_their_time_and_addresses_that_nobody_proved_go_with_them(app, session):
+    keep_account("unknown@example.com", asked_at=ago(hours=25))
+    keep_account("ignored@example.com", asked_at=ago(hours=25), expires_at=ago(minutes=1))
+    keep_account("late-mail@example.com", asked_at=ago(hours=25), expires_at=utc_now() + timedelta(hours=1))
+    keep_account("fresh@example.com", asked_at=ago(hours=23))
+    keep_account("member@example.com", asked_at=ago(days=400), password_hash="x", expires_at=ago(days=1))
+    session.commit()
+
+    assert forget_old() == Forgotten(account_tokens=2, customer_accounts=2)
+    assert set(session.scalars(select(CustomerAccount.email))) == {
+        "late-mail@example.com", "fresh@example.com", "member@example.com",
+    }  # fmt: skip
+    assert list(session.scalars(select(AccountToken.token_hash))) == ["late-mail@example.com"]
+
+
+def test_id_of_a_forgotten_account_is_never_given_again(app, session):
+    keep_account("unknown@example.com", asked_at=ago(hours=25))
+    session.commit()
+    before = session.scalar(select(CustomerAccount.id))
+    forget_old()
+
+    keep_account("next@example.com", asked_at=utc_now())
+    session.commit()
+
+    assert session.scalar(select(CustomerAccount.id)) > before
+
+
 def test_command_says_how_many_of_each(app, session):
     keep_key("over", created_at=ago(days=31))
     session.commit()
 
     answer = app.test_cli_runner().invoke(args=["housekeeping"])
 
-    assert answer.output.splitlines() == ["idempotency keys: 1", "booking drafts: 0", "sign ins: 0"]
+    assert answer.output.splitlines() == [
+        "idempotency keys: 1", "booking drafts: 0", "sign ins: 0", "account tokens: 0", "customer accounts: 0",
+    ]  # fmt: skip
     assert count(IdempotencyKey) == 0
