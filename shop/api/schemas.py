@@ -20,7 +20,7 @@ from shop.api.fields import (
 )
 from shop.locales import LOCALES
 from shop.models.catalogue import DeviceCategory
-from shop.services.bookings import LONGEST_ADDRESS, LONGEST_PROBLEM
+from shop.services.bookings import LONGEST_ADDRESS, LONGEST_PROBLEM, faults_of_parts
 from shop.services.catalogue import LARGEST_PAGE
 from shop.services.customers import LONGEST_EMAIL, LONGEST_NAME, LONGEST_PHONE
 from shop.services.pricing import MOST_REPAIRS, SERVICE_TYPES, URGENCIES
@@ -181,6 +181,11 @@ class BookingRequest(RepairChoice):
         load_default="", validate=at_most(LONGEST_ADDRESS), metadata=_about("Where to collect; for pickup.")
     )
     postcode = String(load_default="", validate=at_most(10), metadata=_about("For pickup."))
+
+    def handle_error(self, error, data, **_):
+        """What is well formed and still of no use is named in the same answer."""
+        for field, text in faults_of_parts(error.valid_data or {}).items():
+            error.messages.setdefault(field, [text])
 
 
 class BookingHeaders(Schema):

@@ -1,5 +1,6 @@
 """A booking: everything checked, priced, given its slot and written in one transaction."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -32,6 +33,7 @@ LONGEST_PROBLEM = 5_000
 LONGEST_ADDRESS = 500
 LONGEST_LABEL = 160
 _LONGEST = {"problem": LONGEST_PROBLEM, "address": LONGEST_ADDRESS, "postcode": 10, "device_label": LONGEST_LABEL}
+_PRICED = ("device_id", "repair_type_ids", "service_type", "urgency", "currency")
 _PRIORITY = {"same_day": 1, "express": 2, "standard": 3}
 
 
@@ -90,6 +92,20 @@ def create_booking(request: BookingRequest, *, actor: Actor, source: str, quote:
 def tracking_path(repair: Repair) -> str:
     """The private page of one repair, from the root of the site."""
     return f"/track/{repair.tracking_token}"
+
+
+def faults_of_parts(facts: Mapping) -> dict[str, str]:
+    """What is wrong with those parts of a request that are here: to be said together with what cannot be read at all.
+
+    `facts` are fields of BookingRequest, any of them missing, with the customer's details as a mapping.
+    """
+    faults: dict[str, str] = {}
+    if all(name in facts for name in _PRICED):
+        _tried(faults, lambda: pricing.calculate(**{name: facts[name] for name in _PRICED}))
+    given = facts.get("customer", {})
+    blank = CustomerDetails(name="", email="", phone="")
+    _tried(faults, clean_details, replace(blank, **given))
+    return {field: text for field, text in faults.items() if field.removeprefix("customer.") in {*facts, *given}}
 
 
 def _checked(request: BookingRequest, location: Location, quote: Quote | None) -> tuple[BookingRequest, Price]:

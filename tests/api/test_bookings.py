@@ -194,6 +194,31 @@ def test_a_booking_names_the_field_it_cannot_use_and_stores_nothing(client_progr
     assert stored() == 0
 
 
+@pytest.mark.parametrize(
+    ("changes", "fields"),
+    [
+        ({"device_id": "x", **person(email="ana@", phone="+")}, {"device_id", "customer.email", "customer.phone"}),
+        ({"problem": "", "device_id": 999_999}, {"problem", "device_id"}),
+        (person(name="", email="ana@"), {"customer.name", "customer.email"}),
+        ({"customer": {"email": "ana@"}}, {"customer.name", "customer.phone", "customer.email"}),
+        ({"urgency": "now", "customer": None}, {"urgency", "customer"}),
+        ({"device_id": 999_999, **person(email="ana@")}, {"device_id", "customer.email"}),
+    ],
+)
+def test_a_fault_of_one_kind_hides_none_of_another(client_program, frozen, changes, fields):
+    answer = client_program.book(bookings.body(**changes))
+
+    assert answer.status_code == 422
+    assert sorted(fault["field"] for fault in answer.json["errors"]) == sorted(fields)
+    assert stored() == 0
+
+
+def test_a_body_that_is_no_object_is_refused(client_program):
+    answer = client_program.book([])
+
+    assert (answer.status_code, answer.json["code"]) == (422, "invalid")
+
+
 def test_a_booking_names_every_missing_field(client_program):
     answer = client_program.book({})
 
