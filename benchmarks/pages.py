@@ -167,7 +167,7 @@ def _warm(target: Target) -> None:
 
 
 def _count_statements(database: Database, peers: tuple[str, ...], targets: list[Target]) -> None:
-    """One warm request of each through a proxy that reads the protocol, on servers of their own."""
+    """One request of each after a change, through a proxy that reads the protocol, on servers of their own."""
     counter = Counter()
     started = _start(database, peers, database.url(port=counter.port))
     with running(*started.values()):
@@ -178,6 +178,9 @@ def _count_statements(database: Database, peers: tuple[str, ...], targets: list[
                     if target.probe < _VERY_SLOW_SECONDS:
                         client.send(target.path)
                         time.sleep(0.05)
+                    # After a change: then nothing that was kept holds, and all must be read.
+                    with database.connect() as connection:
+                        commit_events(connection, 1)
                     counter.reset()
                     client.send(target.path)
                     target.statements, target.sql_ms = counter.count, counter.milliseconds

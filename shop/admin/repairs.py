@@ -40,7 +40,7 @@ class RepairsView(ConsoleView):
         return show(
             "admin/repairs/queue.html", "queue_body", shell_kept=True,
             filters=filters, page=page, rows=render_rows(page.rows),
-            counts=counts, tabs=tabs(counts), people=recall(state, "assignees", staff.list_assignees),
+            counts=counts, tabs=tabs(counts), people=recall(state.of_staff(), "assignees", staff.list_assignees),
             acts=acts, foot_keys=_foot_keys(acts),
         )  # fmt: skip
 

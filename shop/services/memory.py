@@ -18,6 +18,7 @@ from sqlalchemy import String, cast, func, select
 from shop import database
 from shop.extensions import db
 from shop.models.event import GENESIS, Event
+from shop.models.staff import Staff
 from shop.services.statements import as_written
 
 _KEPT = 256
@@ -28,18 +29,27 @@ _PATIENCE_SECONDS = 5
 
 @dataclass(frozen=True, slots=True)
 class LogState:
-    """Which committed events there are: `position` and `hash` of the last sealed one, ids of the others."""
+    """Which committed events there are: `position` and `hash` of the last sealed one, ids of the others.
+
+    `staff` changes with every event about a person of the staff, and with nothing else.
+    """
 
     position: int
     hash: str
     waiting: str
+    staff: str = ""
     certain: bool = True
+
+    def of_staff(self) -> "LogState":
+        """For answers that depend on nothing but the staff: tickets change all day, people do not."""
+        return LogState(0, "", "", self.staff)
 
 
 def log_state() -> LogState:
     """The state that this transaction, or at least every later statement, sees."""
-    position, hash_, waiting = db.session.connection().execute(_STATE).one()
-    return LogState(position or 0, hash_ or GENESIS, waiting or "", (waiting or "").count(",") < _MOST_WAITING - 1)
+    position, hash_, waiting, people, versions = db.session.connection().execute(_STATE).one()
+    certain = (waiting or "").count(",") < _MOST_WAITING - 1
+    return LogState(position or 0, hash_ or GENESIS, waiting or "", f"{people}:{versions}", certain)
 
 
 def recall(state: LogState, key: Hashable, make: Callable[[], Any]):
@@ -119,4 +129,10 @@ def _waiting():
 
 
 # Built once: building it costs more than running it.
-_STATE = select(_last(Event.position), _last(Event.hash), _waiting())
+_STATE = select(
+    _last(Event.position),
+    _last(Event.hash),
+    _waiting(),
+    select(func.count()).select_from(Staff).scalar_subquery(),
+    select(func.sum(Staff.version)).scalar_subquery(),
+)

@@ -11,7 +11,7 @@ from shop.models.actor import Actor
 from shop.models.permissions import Role
 from shop.models.repair import Repair
 from shop.models.workflow import State
-from shop.services import memory, relay, repairs
+from shop.services import memory, relay, repairs, staff_admin
 from tests import factories
 
 OWNER = Actor(kind="staff", id=1, name="Ellie Frost", role=Role.OWNER)
@@ -117,3 +117,16 @@ def test_nothing_is_kept_while_more_events_wait_than_can_be_named(session, count
     assert not memory.log_state().certain
     assert [count(), count()] == [0, 0]
     assert count.made == 2
+
+
+def test_state_of_the_staff_changes_with_the_staff_only(session, app, owner, technician, cracked_iphone):
+    before = memory.log_state()
+    move(cracked_iphone.number, State.DIAGNOSING)
+    session.commit()
+    after_a_move = memory.log_state()
+    staff_admin.change_role(technician.id, Role.MANAGER, actor=owner.actor)
+    session.commit()
+    after_a_change_of_role = memory.log_state()
+
+    assert before != after_a_move
+    assert before.of_staff() == after_a_move.of_staff() != after_a_change_of_role.of_staff()
