@@ -256,14 +256,6 @@ def _plain_params(reason: Reason) -> dict:
     }
 
 
-def get_quote(token: str) -> Quote:
-    """By its public token. Raises NotFound; an expired quote is found and says so itself."""
-    quote = db.session.scalar(select(Quote).where(Quote.token == token)) if isinstance(token, str) else None
-    if quote is None:
-        raise NotFound(gettext("This quote does not exist."))
-    return quote
-
-
 def quoted_price(quote: Quote) -> Price:
     """The promised price with its lines and reasons, as it was when the quote was made."""
     result, facts = json.loads(quote.result), quote.facts_dict
