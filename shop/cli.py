@@ -4,16 +4,17 @@ import sys
 from dataclasses import asdict
 
 import click
-from flask import Flask
+from flask import Flask, current_app
 from flask.cli import AppGroup
 from tqdm import tqdm
 
 from shop.extensions import db
 from shop.models.errors import Invalid
 from shop.models.permissions import Role
-from shop.services import audit, demo, housekeeping, seed, staff
+from shop.services import accounts, audit, demo, housekeeping, seed, staff
 
 user_cli = AppGroup("user", help="People of the staff.")
+account_cli = AppGroup("account", help="Customers' accounts.")
 audit_cli = AppGroup("audit", help="The sealed log.")
 
 
@@ -29,6 +30,18 @@ def create_user(email: str, role: str, name: str) -> None:
         raise click.ClickException(error.message) from None
     db.session.commit()
     click.echo(f"{person.email} can sign in as {role}.")
+
+
+@account_cli.command("link")
+@click.argument("email")
+def make_account_link(email: str) -> None:
+    """Prints a link that sets a customer's password, once and for 24 hours. Give it to nobody but the customer."""
+    try:
+        link = accounts.issue_link(email)
+    except Invalid as error:
+        raise click.ClickException(error.message) from None
+    db.session.commit()
+    click.echo(f"{current_app.config['SETTINGS'].BASE_URL}{accounts.link_path(link.token)}")
 
 
 @audit_cli.command("verify")
@@ -85,7 +98,7 @@ def tidy() -> None:
 
 
 def register(app: Flask) -> None:
-    for command in (user_cli, audit_cli, load_seed, add_demo, tidy):
+    for command in (user_cli, account_cli, audit_cli, load_seed, add_demo, tidy):
         app.cli.add_command(command)
 
 

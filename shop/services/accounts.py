@@ -67,6 +67,14 @@ def ask_link(email: str, *, locale: str) -> str:
     return email
 
 
+def issue_link(email: str) -> Link:
+    """A link for an operator to hand over, known customer or not. Raises Invalid for what is no address."""
+    account = _lock_or_create(customers.clean_email(email))
+    account.asked_at = utc_now()
+    record("customer_account.link_issued", account, actor=SYSTEM)
+    return Link(account.email, _issue(account.id, Purpose.LINK, life=LINK_LIFE))
+
+
 def new_link(account_id: int) -> Link | None:
     """A link that works once, for LINK_LIFE. None where nobody has ever booked with the address."""
     is_customer = exists().where(Customer.email == CustomerAccount.email)
@@ -76,6 +84,11 @@ def new_link(account_id: int) -> Link | None:
         )
     )
     return Link(email, _issue(account_id, Purpose.LINK, life=LINK_LIFE)) if email else None
+
+
+def link_path(token: str) -> str:
+    """The address of a link, from the root of the site."""
+    return f"/account/set-password/{token}"
 
 
 def find_link(token: str) -> str | None:

@@ -33,6 +33,7 @@ VERBS = {
     "device_model.retired": "Retired from the catalogue",
     "device_model.restored": "Back in the catalogue",
     "customer_account.link_asked": "Asked for a link to set a password",
+    "customer_account.link_issued": "Had a link to set a password made by an operator",
     "customer_account.password_set": "Set the password by a mailed link",
     "customer_account.locked": "Locked for {minutes} minutes after wrong passwords",
     "customer_account.delivery_resent": "Sent delivery {delivery} ({subscriber}) again",

@@ -82,7 +82,7 @@ def _deliver_link(delivery: Owed) -> None:
 def _link_facts(link: accounts.Link, locale: str) -> dict:
     base = current_app.config["SETTINGS"].BASE_URL
     return {
-        "link_url": f"{base}/account/set-password/{link.token}",
+        "link_url": f"{base}{accounts.link_path(link.token)}",
         "hours": int(accounts.LINK_LIFE.total_seconds() // 3600),
         "home_url": f"{base}/",
         "location": home_location(),

@@ -52,6 +52,7 @@ SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "device_model.retired": (),
     "device_model.restored": (),
     "customer_account.link_asked": (MAIL,),
+    "customer_account.link_issued": (),
     "customer_account.password_set": (),
     "customer_account.locked": (),
     "customer_account.delivery_resent": (),

@@ -390,3 +390,14 @@ def test_wizard_keeps_what_a_signed_in_customer_types(stranger, member):
 
     assert 'value="leila@example.com"' in page
     assert HANNAH not in page
+
+
+def test_operator_makes_a_link_for_a_customer_whose_mail_does_not_arrive(app, stranger, hannah):
+    printed = app.test_cli_runner().invoke(args=["account", "link", HANNAH]).output.strip()
+    refused = app.test_cli_runner().invoke(args=["account", "link", "hannah"])
+
+    done = set_password(stranger, printed.removeprefix("http://127.0.0.1:8000"))
+
+    assert (done.status_code, is_signed_in(stranger)) == (303, True)
+    assert deliver() == []
+    assert (refused.exit_code, "not an e-mail address" in refused.output) == (1, True)

@@ -57,3 +57,33 @@ def test_wizard_books_as_slowly_as_the_api_and_takes_answers_as_fast_as_they_are
     found = json.loads(done.stdout.splitlines()[-1])
     assert [code == 429 for code in found["booked"]] == [False] * 20 + [True] * 2
     assert 429 not in found["answered"]
+
+
+ACCOUNT = """
+import json
+from flask import Response
+from shop import create_app
+
+app = create_app()
+app.config["WTF_CSRF_ENABLED"] = False
+app.register_error_handler(Exception, lambda error: Response(status=getattr(error, "code", 500)))
+client = app.test_client()
+print(json.dumps({
+    "links": [client.post("/account/forgot").status_code for _ in range(10)],
+    "taps": [client.post("/book/none/account").status_code for _ in range(10)],
+    "sign_ins": [client.post("/account/sign-in").status_code for _ in range(22)],
+    "reading": client.get("/account/sign-in").status_code,
+}))
+"""
+
+
+def test_links_are_asked_for_and_passwords_are_guessed_slowly(tmp_path):
+    environment = {"PATH": os.environ["PATH"], "SHOP_DATA": str(tmp_path), "LOG_LEVEL": "ERROR"}
+
+    done = subprocess.run([sys.executable, "-c", ACCOUNT], env=environment, capture_output=True, text=True, timeout=60)
+
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert [code == 429 for code in found["links"]] == [False] * 8 + [True] * 2
+    assert [code == 429 for code in found["taps"]] == [False] * 8 + [True] * 2
+    assert [code == 429 for code in found["sign_ins"]] == [False] * 20 + [True] * 2
+    assert found["reading"] == 200
