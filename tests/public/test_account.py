@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from shop.extensions import db
 from shop.models.account import AccountToken, CustomerAccount
 from shop.models.base import utc_now
-from shop.models.event import Delivery, Event, EventDetail
+from shop.models.event import Delivery, DeliveryState, Event, EventDetail
 from shop.models.outbox import OutboxMessage
 from shop.services import accounts, deliveries, relay
 from tests import factories
@@ -401,3 +401,39 @@ def test_operator_makes_a_link_for_a_customer_whose_mail_does_not_arrive(app, st
     assert (done.status_code, is_signed_in(stranger)) == (303, True)
     assert deliver() == []
     assert (refused.exit_code, "not an e-mail address" in refused.output) == (1, True)
+
+
+def test_link_that_could_not_be_mailed_is_sent_again_from_the_console(app, stranger, hannah, owner, browser_of):
+    ask(stranger)
+    relay.relay_batch()
+    delivery = db.session.scalars(select(Delivery).where(Delivery.ordering_key.startswith("customer_account:"))).one()
+    delivery.state, delivery.attempt = DeliveryState.DEAD, delivery.attempts_allowed
+    db.session.commit()
+    console = browser_of(owner)
+    shown = console.get("/admin/outbox/undelivered")
+
+    answer = console.post(f"/admin/outbox/deliveries/{delivery.id}/resend")
+
+    assert (shown.status_code, answer.status_code, len(deliver())) == (200, 303, 1)
+    assert "Asked for a link to set a password" in console.get("/admin/audit/?verb=customer_account").text
+
+
+def test_link_of_an_account_that_was_forgotten_is_not_sent_again(app, stranger, hannah, owner, browser_of):
+    ask(stranger, "nobody@example.com")
+    relay.relay_batch()
+    delivery = db.session.scalars(select(Delivery).where(Delivery.ordering_key.startswith("customer_account:"))).one()
+    delivery.state = DeliveryState.DEAD
+    db.session.execute(delete(CustomerAccount))
+    db.session.commit()
+
+    assert browser_of(owner).post(f"/admin/outbox/deliveries/{delivery.id}/resend").status_code == 404
+
+
+def test_mail_to_nobody_is_noted_on_its_delivery_without_the_address(stranger, hannah):
+    ask(stranger, "nobody@example.com")
+    deliver()
+
+    [note] = db.session.scalars(select(Delivery.error).where(Delivery.ordering_key.startswith("customer_account:")))
+
+    assert note == "Skipped: nobody has booked with this address"
+    assert db.session.scalar(select(func.count(AccountToken.token_hash))) == 0
