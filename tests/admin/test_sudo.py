@@ -67,6 +67,7 @@ def test_what_was_sent_too_late_is_done_once_the_person_has_confirmed(mine):
     answer = mine.post("/admin/staff/new", data={**hidden(asked.text), **CONFIRM})
 
     assert (asked.status_code, before, hidden(asked.text).items() >= NEW.items()) == (403, [], True)
+    assert "?lang=" not in asked.text
     assert answer.status_code == 303
     assert verbs() == ["staff.confirmed", "staff.created"]
     assert db.session.scalars(select(Staff.name).where(Staff.email == NEW["email"])).one() == "Ola Berg"
