@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 
 CLAIM_AT_ONCE = 20
 
+
 @dataclass(frozen=True, slots=True)
 class Fact:
     """A sealed event. `detail` is the JSON of its personal part, '' if it has none or it was erased."""
