@@ -195,11 +195,15 @@ def touch(signed_in: SignedIn) -> None:
 
 def sign_out(sign_in_id: int, *, actor: Actor) -> None:
     """Ends a sign-in everywhere it is used. A second call changes nothing."""
-    row = db.session.scalar(select(SignIn).where(SignIn.id == sign_in_id).with_for_update())
-    if row is None or row.ended_at:
+    row = db.session.get(SignIn, sign_in_id)
+    if row is None:
+        return
+    # The person first, then the sign-in: everything that ends sign-ins locks in this order.
+    person = lock_staff(row.staff_id)
+    db.session.refresh(row, with_for_update=True)
+    if row.ended_at:
         return
     row.ended_at = utc_now()
-    person = lock_staff(row.staff_id)
     record("staff.signed_out", person, actor=actor, body={"sign_in": sign_in_id})
 
 
