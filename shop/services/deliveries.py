@@ -24,7 +24,7 @@ from shop.services.statements import changed_rows
 
 log = structlog.get_logger(__name__)
 
-CLAIM_AT_ONCE = 20
+CLAIM_AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True)
