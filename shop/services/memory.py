@@ -71,11 +71,6 @@ def recall(state: LogState, key: Hashable, make: Callable[[], Any]):
         return make()
 
 
-def forget() -> None:
-    """Drops every answer of this application in this process."""
-    current_app.extensions.pop("shop_memory", None)
-
-
 @dataclass(slots=True, eq=False)
 class _Answer:
     state: LogState
