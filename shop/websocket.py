@@ -7,7 +7,6 @@ is framed once and sent as it is. RFC 7692 lets any message go uncompressed, als
 import struct
 from functools import lru_cache
 
-import simple_websocket
 from engineio.async_drivers import _websocket_wsgi
 from flask_socketio import SocketIO
 
@@ -23,7 +22,7 @@ class SharedFrames(_websocket_wsgi.SimpleWebSocketWSGI):
         elif self.ws.connected:
             self.ws.sock.sendall(text_frame(message))
         else:
-            raise OSError(simple_websocket.ConnectionClosed.__name__)
+            raise OSError("The browser is gone.")
 
 
 @lru_cache(maxsize=8)

@@ -52,7 +52,7 @@ def tabs(counts: queue.Counts) -> list[Tab]:
 
 def render_rows(rows, *, shown: set[str] | None = None) -> list[Markup]:
     """A `<tr>` each. A row whose number is not in `shown` is greyed: the list's filters no longer show it."""
-    minute, locale = _minute(), str(get_locale())
+    minute, locale = queue.minute(utc_now()), str(get_locale())
     names = rows[0]._fields if rows else ()
     return [_render(tuple(row), names, shown is not None and row.number not in shown, minute, locale) for row in rows]
 
@@ -64,7 +64,7 @@ def changes(filters: queue.Filters, numbers: list[str]) -> str:
     """
     end, state = day_ends(), log_state()
     key = ("rows", filters, tuple(numbers), current_user.id if filters.is_personal else 0, end, str(get_locale()))
-    rows = recall(state, (*key, _minute()), lambda: _changed_rows(filters, numbers, end))
+    rows = recall(state, (*key, queue.minute(utc_now())), lambda: _changed_rows(filters, numbers, end))
     counts = queue.count_open(day_ends=end, state=state)
     bar = render_block("admin/repairs/queue.html", "queue_tabs", filters=filters, tabs=tabs(counts))
     return Markup("<table><tbody>{}</tbody></table>{}").format(rows, Markup(bar))  # noqa: S704 - both are escaped
@@ -73,10 +73,6 @@ def changes(filters: queue.Filters, numbers: list[str]) -> str:
 def _changed_rows(filters: queue.Filters, numbers: list[str], end: datetime) -> Markup:
     found, shown = queue.rows_of(numbers, filters, me=current_user.id, day_ends=end)
     return Markup().join(render_rows(found, shown=shown))
-
-
-def _minute() -> int:
-    return int(utc_now().timestamp()) // 60
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -178,17 +178,6 @@ def resend(delivery_id: int) -> Delivery:
     return db.session.get_one(Delivery, delivery_id, populate_existing=True)
 
 
-def state_counts() -> dict[str, int]:
-    """How many deliveries wait, run or are dead. Finished ones are not counted."""
-    number = func.count().label("number")
-    unfinished = select(Delivery.state, number).where(_unfinished(Delivery)).group_by(Delivery.state)
-    dead = select(func.count()).where(Delivery.state == literal_column("'dead'"))
-    counts = {row.state: row.number for row in db.session.execute(unfinished)}
-    if died := db.session.scalar(dead):
-        counts[DeliveryState.DEAD] = died
-    return counts
-
-
 def backoff(failures: int) -> float:
     """Seconds before the next attempt: 2, 4, 8 … at most 10 minutes, spread by half."""
     return min(2**failures, 600) * random.uniform(0.5, 1.0)

@@ -153,7 +153,7 @@ def page(filters: Filters, *, me: int, day_ends: datetime, state: LogState | Non
         return Page([], None)
     if filters.q:
         return _page(filters, me=me, day_ends=day_ends)
-    key = ("page", filters, me if filters.is_personal else 0, day_ends, _minute(utc_now()))
+    key = ("page", filters, me if filters.is_personal else 0, day_ends, minute(utc_now()))
     return recall(state or log_state(), key, lambda: _page(filters, me=me, day_ends=day_ends))
 
 
@@ -182,10 +182,11 @@ def count_open(*, day_ends: datetime, state: LogState | None = None) -> Counts:
     `state` is where the log stands, if the caller has read it before.
     """
     state, now = state or log_state(), utc_now()
-    return recall(state, ("counts", day_ends, _minute(now)), lambda: _count(state.position, now=now, day_ends=day_ends))
+    return recall(state, ("counts", day_ends, minute(now)), lambda: _count(state.position, now=now, day_ends=day_ends))
 
 
-def _minute(moment: datetime) -> int:
+def minute(moment: datetime) -> int:
+    """Its number since 1970: what depends on the time is kept for one at most."""
     return int(moment.timestamp()) // 60
 
 
