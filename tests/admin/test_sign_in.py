@@ -16,7 +16,7 @@ from shop.extensions import db
 from shop.models.base import utc_now
 from shop.models.event import Event
 from shop.models.staff import SignIn, Staff
-from shop.services import passwords, second_factor, staff
+from shop.services import passwords
 from tests.factories import PASSWORD
 
 TRIES = """
@@ -46,16 +46,6 @@ def csrf(app):
     app.config["WTF_CSRF_ENABLED"] = True
     yield
     app.config["WTF_CSRF_ENABLED"] = False
-
-
-@pytest.fixture
-def secret(owner):
-    """The owner's authenticator."""
-    person, key = staff.lock_staff(owner.id), second_factor.new_secret()
-    second_factor.turn_on(person, secret=key, code=pyotp.TOTP(key).now(), actor=person.actor)
-    person.totp_step = 0
-    db.session.commit()
-    return key
 
 
 def test_right_password_opens_the_console_and_is_noted(owner, stranger):

@@ -12,7 +12,6 @@ from shop.extensions import db
 from shop.models.base import utc_now
 from shop.models.event import Event
 from shop.models.staff import Staff
-from shop.services import second_factor, staff
 from tests import factories
 from tests.factories import PASSWORD
 
@@ -36,16 +35,6 @@ def failures() -> int:
 def mine(app, owner):
     """A browser in which the owner signed in a while ago."""
     return factories.signed_in_client(app, owner, sudo=False)
-
-
-@pytest.fixture
-def secret(owner):
-    """The owner's authenticator."""
-    person, key = staff.lock_staff(owner.id), second_factor.new_secret()
-    second_factor.turn_on(person, secret=key, code=pyotp.TOTP(key).now(), actor=person.actor)
-    person.totp_step = 0
-    db.session.commit()
-    return key
 
 
 def test_form_of_a_dangerous_act_is_behind_the_password_and_comes_after_it(mine):

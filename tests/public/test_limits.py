@@ -22,12 +22,15 @@ print(json.dumps({
 """
 
 
+def probe(script: str, data) -> dict:
+    environment = {"PATH": os.environ["PATH"], "SHOP_DATA": str(data), "LOG_LEVEL": "ERROR"}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=60)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
 def test_tracking_form_is_limited_and_reading_is_not(tmp_path):
-    environment = {"PATH": os.environ["PATH"], "SHOP_DATA": str(tmp_path), "LOG_LEVEL": "ERROR"}
+    found = probe(PROBE, tmp_path)
 
-    done = subprocess.run([sys.executable, "-c", PROBE], env=environment, capture_output=True, text=True, timeout=60)
-
-    found = json.loads(done.stdout.splitlines()[-1])
     assert found["codes"] == [422] * 8 + [429] * 2
     assert 0 < int(found["retry"]) <= 60
     assert found["reading"] == 200
@@ -50,11 +53,8 @@ print(json.dumps({
 
 
 def test_wizard_books_as_slowly_as_the_api_and_takes_answers_as_fast_as_they_are_typed(tmp_path):
-    environment = {"PATH": os.environ["PATH"], "SHOP_DATA": str(tmp_path), "LOG_LEVEL": "ERROR"}
+    found = probe(BOOKINGS, tmp_path)
 
-    done = subprocess.run([sys.executable, "-c", BOOKINGS], env=environment, capture_output=True, text=True, timeout=60)
-
-    found = json.loads(done.stdout.splitlines()[-1])
     assert [code == 429 for code in found["booked"]] == [False] * 20 + [True] * 2
     assert 429 not in found["answered"]
 
@@ -78,11 +78,8 @@ print(json.dumps({
 
 
 def test_links_are_asked_for_and_passwords_are_guessed_slowly(tmp_path):
-    environment = {"PATH": os.environ["PATH"], "SHOP_DATA": str(tmp_path), "LOG_LEVEL": "ERROR"}
+    found = probe(ACCOUNT, tmp_path)
 
-    done = subprocess.run([sys.executable, "-c", ACCOUNT], env=environment, capture_output=True, text=True, timeout=60)
-
-    found = json.loads(done.stdout.splitlines()[-1])
     assert [code == 429 for code in found["links"]] == [False] * 8 + [True] * 2
     assert [code == 429 for code in found["taps"]] == [False] * 8 + [True] * 2
     assert [code == 429 for code in found["sign_ins"]] == [False] * 20 + [True] * 2
