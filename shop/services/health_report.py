@@ -99,4 +99,5 @@ def _redis_ms() -> float:
 def _sockets() -> int | None:
     """Sockets that are connected to this process."""
     server = socketio.server
-    return len(server.eio.sockets) if server else None
+    # Closed ones stay in the list until the next round of pings.
+    return sum(not one.closed for one in list(server.eio.sockets.values())) if server else None

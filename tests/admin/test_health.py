@@ -1,10 +1,12 @@
 """The health page: the figures behind it, and that it tells trouble from calm."""
 
+from types import SimpleNamespace
+
 import pytest
 from redis import RedisError
 from sqlalchemy import select, text
 
-from shop.extensions import db
+from shop.extensions import db, socketio
 from shop.models.event import Delivery, DeliveryState, Event
 from shop.services import health_report, redis_client, relay
 
@@ -86,3 +88,10 @@ def test_sealed_events_move_the_position(cracked_iphone, app):
 
     assert health_report.report().relay == health_report.RelayState(1, 0, 0.0)
     assert db.session.scalar(text("SELECT count(*) FROM events")) == 1
+
+
+def test_screens_that_were_closed_are_not_counted(app, monkeypatch):
+    screens = {"a": SimpleNamespace(closed=False), "b": SimpleNamespace(closed=True)}
+    monkeypatch.setattr(socketio.server.eio, "sockets", screens)
+
+    assert health_report._sockets() == 1
