@@ -8,6 +8,7 @@ from flask_login import UserMixin, current_user
 from shop.errors import page
 from shop.extensions import htmx, login_manager
 from shop.models.actor import Actor
+from shop.models.preferences import Preferences
 from shop.models.staff import initials
 from shop.security import local_path
 from shop.services import staff
@@ -23,6 +24,7 @@ class Person(UserMixin):
         )  # fmt: skip
         self.initials = initials(signed_in.name)
         self.actor: Actor = signed_in.actor
+        self.preferences: Preferences = signed_in.preferences
         self._token = token
 
     def get_id(self) -> str:

@@ -14,6 +14,7 @@ from shop.models.actor import SYSTEM, Actor
 from shop.models.base import UtcDateTime, utc_now
 from shop.models.errors import Invalid, NotFound, ShopError
 from shop.models.permissions import Role
+from shop.models.preferences import Preferences, loads
 from shop.models.staff import SignIn, Staff
 from shop.services import passwords, second_factor
 from shop.services.events import hold, record
@@ -29,7 +30,7 @@ SUDO_LIFE = timedelta(minutes=10)
 # Every request asks this. Building it costs more than running it, so it is built once; and it is run on the
 # session's connection, because the session's own way to read costs as much again.
 _SIGNED_IN = (
-    select(SignIn.id, SignIn.seen_at, SignIn.sudo_at, Staff.id, Staff.name, Staff.email, Staff.role)
+    select(SignIn.id, SignIn.seen_at, SignIn.sudo_at, Staff.id, Staff.name, Staff.email, Staff.role, Staff.preferences)
     .join(Staff, Staff.id == SignIn.staff_id)
     .where(
         SignIn.token_hash == bindparam("token_hash"),
@@ -67,6 +68,7 @@ class SignedIn:
     role: Role
     seen_at: datetime
     sudo_at: datetime | None
+    preferences: Preferences
 
     @property
     def has_sudo(self) -> bool:
@@ -168,8 +170,8 @@ def find_signed_in(token: str) -> SignedIn | None:
     row = db.session.connection().execute(_SIGNED_IN, {"token_hash": _hash(token), "now": utc_now()}).first()
     if row is None:
         return None
-    sign_in_id, seen_at, sudo_at, staff_id, name, email, role = row
-    return SignedIn(sign_in_id, staff_id, name, email, Role(role), seen_at, sudo_at)
+    sign_in_id, seen_at, sudo_at, staff_id, name, email, role, preferences = row
+    return SignedIn(sign_in_id, staff_id, name, email, Role(role), seen_at, sudo_at, loads(preferences))
 
 
 def living_sign_ins(ids: list[int]) -> dict[int, str]:

@@ -1,0 +1,36 @@
+"""How a person of the staff likes the console: read with every sign-in, so it costs no statement of its own."""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+DENSITIES = ("comfortable", "compact")
+AFTER_ACTION = ("stay", "next")
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """`columns` are those of the queue, empty for all; `view` is the slug of the view that opens first, empty for
+    the role's own; `single_keys` is the switch of WCAG 2.1.4."""
+
+    density: str = "comfortable"
+    columns: tuple[str, ...] = ()
+    view: str = ""
+    single_keys: bool = True
+    after_action: str = "stay"
+
+    def dumps(self) -> str:
+        """Only what differs from the defaults, so that a better default reaches everybody who never chose."""
+        return json.dumps({name: value for name, value in asdict(self).items() if value != getattr(DEFAULTS, name)})
+
+
+DEFAULTS = Preferences()
+_NAMES = {field.name for field in fields(Preferences)}
+
+
+def loads(text: str) -> Preferences:
+    """Preferences from their stored text; names of another release are passed over."""
+    known: dict[str, Any] = {name: value for name, value in json.loads(text or "{}").items() if name in _NAMES}
+    if "columns" in known:
+        known["columns"] = tuple(known["columns"])
+    return Preferences(**known)
