@@ -24,13 +24,17 @@ _SECRET = "only for measuring on this machine, never for a shop"
 
 @dataclass(frozen=True)
 class Database:
-    """One filled database; `name` carries the number of repairs, so that it is filled once and kept."""
+    """One filled database; `name` carries the number of repairs, so that it is filled once and kept.
+
+    `open`: how many of them are open, 0 for the demo command's own share.
+    """
 
     repairs: int
+    open: int = 0
 
     @property
     def name(self) -> str:
-        return f"bench_{self.repairs}"
+        return f"bench_{self.repairs}_{self.open}" if self.open else f"bench_{self.repairs}"
 
     def url(self, *, port: int | None = None) -> str:
         """For libpq; `port` is that of the statement counter in front of the server."""
@@ -114,7 +118,8 @@ def _fill(database: Database) -> None:
     print(f"Filling {database.name} with the demo command", flush=True)
     with psycopg.connect(SERVER, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {database.name}")
-    for command in (["db", "upgrade"], ["seed"], ["demo", "--repairs", str(database.repairs)]):
+    opened = ["--open", str(database.open)] if database.open else []
+    for command in (["db", "upgrade"], ["seed"], ["demo", "--repairs", str(database.repairs), *opened]):
         _flask(database, *command)
     with database.connect() as connection:
         connection.execute("VACUUM ANALYZE")

@@ -12,6 +12,7 @@ from benchmarks.fanout import FanoutResult
 from benchmarks.jobs import JobsResult
 from benchmarks.live import LiveResult
 from benchmarks.pages import CHANGED, Target
+from benchmarks.screens import Screen, spread
 from benchmarks.status import StatusResult
 
 DOCUMENT = PROJECT / "docs" / "performance.md"
@@ -75,6 +76,19 @@ def page_goals(targets: list[Target]) -> list[Goal]:
     ]
 
 
+def screens_goals(screens: list[Screen]) -> list[Goal]:
+    """Of the slowest size to the quickest, right after a change: then all is read."""
+    names = dict.fromkeys(screen.name for screen in screens)
+    return [
+        Goal(f"{name.capitalize()}, slowest size to the quickest", spread(screens, name, _after_a_change), most=1.2)
+        for name in names
+    ]
+
+
+def _after_a_change(screen: Screen) -> float:
+    return screen.after_a_change
+
+
 def status_goals(results: list[StatusResult], *, changes: int) -> list[Goal]:
     ours, limit = results
     return [
@@ -123,6 +137,17 @@ def _page_row(target: Target, limit: float) -> str:
         f"| {target.case} | {target.name} | {target.kilobytes:.0f} | {statements} | {at_one} "
         f"| {target.p50() / limit:.1f} x | {at_eight} | {app:.1f} + {sql:.1f} |"
     )
+
+
+def screens_table(screens: list[Screen]) -> str:
+    lines = ["| screen | repairs | kB | right after a change ms | unchanged ms |", "|---|---|---|---|---|"]
+    ordered = sorted(screens, key=lambda screen: (screen.name, screen.repairs))
+    lines += [
+        f"| {screen.name} | {screen.repairs:,} | {screen.kilobytes:.0f} | {screen.after_a_change:.1f} "
+        f"| {screen.unchanged:.1f} |"
+        for screen in ordered
+    ]
+    return "\n".join(lines)
 
 
 def status_table(results: list[StatusResult], lag: float) -> str:

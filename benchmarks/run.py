@@ -12,10 +12,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks import environment, fanout, jobs, live, pages, report, status
+from benchmarks import environment, fanout, jobs, live, pages, report, screens, status
 from benchmarks.environment import Database
 
-PARTS = ("list", "status", "fanout", "live", "jobs")
+PARTS = ("list", "screens", "status", "fanout", "live", "jobs")
 
 
 def main() -> None:
@@ -50,6 +50,17 @@ def _list(large, small, options):
     return "Queue page", report.pages_table(targets), report.page_goals(targets), figures
 
 
+def _screens(_large, _small, options):
+    found = screens.databases((2_000, 20_000) if options.quick else screens.SIZES)
+    for database in found:
+        if options.fresh:
+            environment.drop(database)
+        environment.prepare(database, with_peers=False)
+    measured = screens.measure(found, rounds=options.rounds, requests=20 if options.quick else 60)
+    figures = [asdict(screen) for screen in measured]
+    return "Screens by size of the shop", report.screens_table(measured), report.screens_goals(measured), figures
+
+
 def _status(large, _small, options):
     changes = 1_000 if options.quick else 10_000
     results, lag = status.measure(large, single=100 if options.quick else 500, eight=changes)
@@ -77,7 +88,7 @@ def _jobs(_large, small, options):
     return "Relay and deliveries", report.jobs_table(result), report.jobs_goals(result), asdict(result)
 
 
-_MEASURES = {"list": _list, "status": _status, "fanout": _fanout, "live": _live, "jobs": _jobs}
+_MEASURES = {"list": _list, "screens": _screens, "status": _status, "fanout": _fanout, "live": _live, "jobs": _jobs}
 
 
 def _options() -> argparse.Namespace:

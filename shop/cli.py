@@ -65,11 +65,12 @@ def load_seed() -> None:
 
 @click.command("demo")
 @click.option("--repairs", type=click.IntRange(min=1), required=True, help="How many to add.")
+@click.option("--open", "open_count", type=click.IntRange(min=0), help="How many of them are open; 0.4 % by default.")
 @click.option("--seed", "number", type=int, default=1, show_default=True, help="Another number, another shop.")
 @click.option("--if-empty", is_flag=True, help="Do nothing, without complaint, where there are repairs already.")
 @click.option("--force", is_flag=True, help="Add to a shop that has repairs already. Nothing is ever deleted.")
 @click.option("--quiet", is_flag=True, help="No progress bar and no words.")
-def add_demo(repairs: int, number: int, if_empty: bool, force: bool, quiet: bool) -> None:
+def add_demo(repairs: int, open_count: int | None, number: int, if_empty: bool, force: bool, quiet: bool) -> None:
     """Fills the shop with invented repairs and the demo staff.
 
     Refuses where there are repairs already, so that no real shop is mixed with invented people by mistake. All
@@ -82,7 +83,7 @@ def add_demo(repairs: int, number: int, if_empty: bool, force: bool, quiet: bool
         raise click.ClickException("This shop has repairs already. Use --force to add invented ones to them.")
     with tqdm(total=repairs, unit=" repairs", disable=quiet) as bar:
         try:
-            filled = demo.fill(repairs, seed=number, advance=bar.update)
+            filled = demo.fill(repairs, open_count=open_count, seed=number, advance=bar.update)
         except Invalid as error:
             raise click.ClickException(" ".join(error.fields.values())) from None
     db.session.commit()

@@ -36,6 +36,14 @@ def test_fill_adds_that_many_and_keeps_47_open(busy_shop):
     assert (repairs, open_ones) == (COUNT, 47)
 
 
+def test_fill_keeps_as_many_open_as_asked(app):
+    filled = demo.fill(120, open_count=90, seed=7, now=MONDAY)
+    db.session.commit()
+
+    assert (filled.repairs, filled.open) == (120, 90)
+    assert db.session.scalar(select(func.count()).where(Repair.is_open)) == 90
+
+
 def test_fill_is_the_same_for_a_seed(app):
     shops = []
 

@@ -62,21 +62,27 @@ class Filled:
 
 
 def fill(
-    count: int, *, seed: int = 1, now: datetime | None = None, advance: Callable[[int], object] = lambda _: None
+    count: int,
+    *,
+    open_count: int | None = None,
+    seed: int = 1,
+    now: datetime | None = None,
+    advance: Callable[[int], object] = lambda _: None,
 ) -> Filled:
     """Adds `count` repairs with customers, devices, prices, notes and events; the caller commits, once.
 
-    About 0.4 % are open, but never fewer than 47. The newest 2,000 have the full history of their events, older
-    ones a single `repair.imported`. Nothing is owed: the events are sealed here, so the relay never sees them.
-    Memory stays flat. `advance` is told after each batch how many were added. Raises Invalid below 1 and where
-    the reference data are missing.
+    `open_count` of them are open; without it about 0.4 %, but never fewer than 47. The newest 2,000 have the full
+    history of their events, older ones a single `repair.imported`. Nothing is owed: the events are sealed here,
+    so the relay never sees them. Memory stays flat. `advance` is told after each batch how many were added.
+    Raises Invalid below 1 and where the reference data are missing.
     """
     if count < 1:
         raise Invalid({"repairs": "Ask for at least one repair."})
     is_first = not has_repairs()
     crew = _crew()
     rebuild = take_down_indexes(_TABLES) if is_first and count >= REBUILD_FROM and _is_postgresql() else []
-    filling = _Filling(count, crew=crew, now=now or utc_now(), rng=random.Random(seed))
+    opened = max(FEWEST_OPEN, round(count * OPEN_SHARE)) if open_count is None else open_count
+    filling = _Filling(count, min(count, opened), crew=crew, now=now or utc_now(), rng=random.Random(seed))
     filling.run(advance)
     put_up_indexes(rebuild)
     refresh_statistics(_TABLES)
@@ -106,7 +112,7 @@ def _crew() -> Crew:
 class _Filling:
     """One run: the repairs in the order of their arrival, written a batch at a time."""
 
-    def __init__(self, count: int, *, crew: Crew, now: datetime, rng: random.Random):
+    def __init__(self, count: int, open_count: int, *, crew: Crew, now: datetime, rng: random.Random):
         models = list(db.session.scalars(select(DeviceModel).order_by(DeviceModel.brand, DeviceModel.name)))
         if not models:
             raise Invalid({"repairs": "Load the reference data first: flask --app wsgi seed."})
@@ -116,9 +122,9 @@ class _Filling:
         self.time = OpenTime(self.location.hours, start=now - self.past, now=now)
         self.latest = self.time.minute_of(now)
         self.counter = Counter(models, now=now.astimezone(self.location.hours.zone), rng=rng)
-        self.on_board = min(count, round(max(FEWEST_OPEN, count * OPEN_SHARE) * _BOARD_SHARE))
+        self.on_board = min(count, round(open_count * _BOARD_SHARE))
         self.board = choose_open(
-            self.on_board, min(count, max(FEWEST_OPEN, round(count * OPEN_SHARE))),
+            self.on_board, open_count,
             now=now, zone=self.location.hours.zone, time=self.time, rng=rng,
         )  # fmt: skip
         self.log = Log()
