@@ -24,6 +24,11 @@ def local_datetime(moment: datetime | None) -> str:
     return format_datetime(moment, gettext("EEE d MMM, HH:mm")) if moment else ""
 
 
+def moment(text: str | None) -> datetime | None:
+    """A moment as the log writes it."""
+    return datetime.fromisoformat(text) if text else None
+
+
 def local_date(moment: datetime | None) -> str:
     return format_date(to_user_timezone(moment), gettext("EEE d MMM")) if moment else ""
 
@@ -73,7 +78,8 @@ def due_words(moment: datetime) -> str:
 
 def init_app(app: Flask) -> None:
     for function in (
-        money, local_datetime, local_date, long_date, day_month, local_time, ago, due_words, translated, highlighted,
+        money, moment, local_datetime, local_date, long_date, day_month, local_time, ago, due_words,
+        translated, highlighted,
     ):  # fmt: skip
         app.jinja_env.filters[function.__name__] = function
     app.jinja_env.globals["get_locale"] = get_locale

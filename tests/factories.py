@@ -11,7 +11,7 @@ from shop.extensions import db
 from shop.models.actor import SYSTEM
 from shop.models.catalogue import DeviceModel
 from shop.models.customer import Customer, Device
-from shop.models.location import Location
+from shop.models.location import Block, Location
 from shop.models.permissions import Role
 from shop.models.repair import Repair
 from shop.models.staff import SignIn, Staff
@@ -97,6 +97,17 @@ def repair(status: State = State.RECEIVED, **values) -> Repair:
     hold(row)
     record("repair.booked", row, actor=SYSTEM, body={"status": status})
     db.session.commit()
+    return row
+
+
+def block(*, starts_at: datetime, minutes: int = 30, places: int | None = None, **values) -> Block:
+    """A stretch in which the first branch takes nobody new; not committed."""
+    row = Block(
+        location_id=location().id, starts_at=starts_at, ends_at=starts_at + timedelta(minutes=minutes), places=places,
+        **{"reason": "Stocktaking", **values},
+    )  # fmt: skip
+    db.session.add(row)
+    db.session.flush()
     return row
 
 

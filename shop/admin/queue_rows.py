@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from shop.models.base import utc_now
 from shop.models.staff import initials
-from shop.models.workflow import DONE
+from shop.models.workflow import NEVER_LATE
 from shop.services import queue
 from shop.services.memory import log_state, recall
 
@@ -79,4 +79,4 @@ def _changed_rows(filters: queue.Filters, numbers: list[str], end: datetime) -> 
 def _render(values: tuple, names: tuple, gone: bool, _minute: int, _locale: str) -> Markup:
     row = dict(zip(names, values, strict=True))
     template = current_app.jinja_env.get_template("admin/repairs/_row.html")
-    return Markup(template.render(row=row, gone=gone, initials=initials, now=utc_now(), done=DONE))  # noqa: S704 - escaped inside
+    return Markup(template.render(row=row, gone=gone, initials=initials, now=utc_now(), never_late=NEVER_LATE))  # noqa: S704 - escaped inside

@@ -9,13 +9,15 @@ from flask_login import current_user
 from shop.models.base import utc_now
 from shop.models.event import Event
 from shop.models.repair import Note, Repair
-from shop.models.workflow import DONE, MAIN_ROAD, State
-from shop.services import bookings, repairs, staff
+from shop.models.workflow import MAIN_ROAD, NEVER_LATE, State
+from shop.services import appointments, bookings, repairs, staff
 
 _ICONS = {
     "repair.booked": "inbox",
     "repair.imported": "inbox",
     "repair.moved": "arrow-right",
+    "repair.rebooked": "calendar-clock",
+    "repair.missed": "calendar-days",
     "repair.assigned": "user-round",
     "repair.edited": "pencil",
     "repair.noted": "sticky-note",
@@ -41,9 +43,9 @@ def ticket_facts(repair: Repair, *, note: str = "", note_faults: dict | None = N
     people = staff.names(_people_in(events))
     return {
         "repair": repair,
-        "booking": repairs.find_booking(repair),
+        "booking": appointments.find_booking(repair),
         "tracking_url": bookings.tracking_path(repair),
-        "late": repair.due_at < utc_now() and repair.status not in DONE,
+        "late": repair.due_at < utc_now() and repair.status not in NEVER_LATE,
         "steps": _steps(repair, events),
         "entries": _entries(events, notes, people),
         "people": people,
@@ -85,20 +87,22 @@ def _entry(event: Event, texts: dict[int, str], people: dict[int, str]) -> Entry
 def _steps(repair: Repair, events: list[Event]) -> list[tuple[State, str, datetime | None]]:
     """The main road as (state, past | skipped | now | ahead, when it was entered)."""
     entered = {State.RECEIVED: repair.received_at}
+    road = (State.EXPECTED, *MAIN_ROAD) if repair.status == State.EXPECTED else MAIN_ROAD
     for event in reversed(events):
         if event.verb == "repair.moved":
             entered[json.loads(event.body)["to"]] = datetime.fromisoformat(event.at)
-    here = MAIN_ROAD.index(repair.status) if repair.status in MAIN_ROAD else len(MAIN_ROAD)
+    here = road.index(repair.status) if repair.status in road else len(road)
     return [
-        (state, _step_place(index, here, state in entered), entered.get(state)) for index, state in enumerate(MAIN_ROAD)
+        (state, _step_place(index, here, state in entered, end=len(road)), entered.get(state))
+        for index, state in enumerate(road)
     ]
 
 
-def _step_place(index: int, here: int, was_entered: bool) -> str:
+def _step_place(index: int, here: int, was_entered: bool, *, end: int) -> str:
     if index == here:
         return "now"
-    if index > here or here == len(MAIN_ROAD):
-        return "past" if was_entered and here == len(MAIN_ROAD) else "ahead"
+    if index > here or here == end:
+        return "past" if was_entered and here == end else "ahead"
     return "past" if was_entered else "skipped"
 
 

@@ -13,12 +13,13 @@ from wtforms.widgets import CheckboxInput, ListWidget
 from shop.locales import LOCALES
 from shop.models.catalogue import DeviceCategory
 from shop.models.errors import Invalid
+from shop.models.grid import SLOTTED
 from shop.models.location import Location
 from shop.models.text import is_plain
 from shop.services.customers import CustomerDetails, clean_details
 from shop.services.drafts import Answers, find_postcode
 from shop.services.pricing import SERVICE_TYPES, URGENCIES
-from shop.services.slots import GRIDS, SlotView, find_slot
+from shop.services.slots import SlotView, find_slot
 
 LONGEST_PROBLEM = 2000
 LONGEST_ADDRESS = 300
@@ -138,7 +139,7 @@ class ServiceForm(WizardForm):
         }
 
     def validate_slot(self, field):
-        if self.service_type.data in GRIDS and self.found is None:
+        if self.service_type.data in SLOTTED and self.found is None:
             raise StopValidation(gettext("Choose a time."))
 
     def validate_address(self, field):

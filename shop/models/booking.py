@@ -17,6 +17,7 @@ class Slot(db.Model):
     __table_args__ = (
         UniqueConstraint("location_id", "service_type", "starts_at"),
         CheckConstraint("taken >= 0 AND taken <= capacity", name="capacity"),
+        Index("ix_slots_location_starts", "location_id", "starts_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -29,9 +30,15 @@ class Slot(db.Model):
 
 
 class Booking(db.Model):
-    """How a repair arrived. A walk-in has none."""
+    """How a repair arrives. A walk-in has none.
+
+    Whether it is expected, arrived or cancelled says the status of its repair; here stands when. A booking holds a
+    place in its slot for as long as it names it, so `slots.taken` is the number of bookings that name the slot.
+    `moves` counts changes of the time: the SEQUENCE of its calendar file (RFC 5545, 3.8.7.4).
+    """
 
     __tablename__ = "bookings"
+    __table_args__ = (Index("ix_bookings_slot_id", "slot_id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     repair_id: Mapped[int] = mapped_column(ForeignKey("repairs.id"), unique=True)
@@ -40,6 +47,10 @@ class Booking(db.Model):
     address: Mapped[str] = mapped_column(Text, default="")
     postcode: Mapped[str] = mapped_column(String(10), default="")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    arrived_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    missed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    misses: Mapped[int] = mapped_column(default=0, server_default="0")
+    moves: Mapped[int] = mapped_column(default=0, server_default="0")
     repair: Mapped[Repair] = relationship()
     slot: Mapped[Slot | None] = relationship()
 

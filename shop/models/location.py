@@ -1,15 +1,19 @@
 """Branches of the shop: where, when open, in which money."""
 
 import json
-from datetime import date, time
+from datetime import date, datetime, time
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from shop.extensions import db
+from shop.models import grid
+from shop.models.base import UtcDateTime, utc_now
+from shop.models.grid import Grid
 from shop.models.hours import OpeningHours
+from shop.models.staff import Staff
 
 MON_TO_SAT = [[["09:00", "18:30"]]] * 6 + [[]]
 
@@ -27,6 +31,8 @@ class Location(db.Model):
     phone: Mapped[str] = mapped_column(String(32), default="")
     pickup_postcodes: Mapped[str] = mapped_column(Text, default="")
     week: Mapped[str] = mapped_column(Text, default=lambda: json.dumps(MON_TO_SAT))
+    grids: Mapped[str] = mapped_column(Text, default="{}", server_default="{}")
+    version: Mapped[int] = mapped_column(default=0, server_default="0")
     closures: Mapped[list["Closure"]] = relationship(cascade="all, delete-orphan", lazy="selectin")
 
     @cached_property
@@ -36,6 +42,15 @@ class Location(db.Model):
             for periods in json.loads(self.week)
         )
         return OpeningHours(ZoneInfo(self.zone), week, frozenset(closure.day for closure in self.closures))
+
+    @property
+    def slot_grids(self) -> dict[str, Grid]:
+        """How each service type cuts the opening hours."""
+        return grid.loads(self.grids)
+
+    def forget_hours(self) -> None:
+        """After a change of week or closures: `hours` is worked out anew."""
+        self.__dict__.pop("hours", None)
 
     def takes_postcode(self, postcode: str) -> bool:
         """True if the outward code, such as E2 in `E2 7JP`, lies in the pick-up area."""
@@ -53,3 +68,23 @@ class Closure(db.Model):
     location_id: Mapped[int] = mapped_column(ForeignKey("locations.id"))
     day: Mapped[date]
     name: Mapped[str] = mapped_column(String(80))
+
+
+class Block(db.Model):
+    """A stretch of time in which a branch, or one person of it, takes nobody new.
+
+    `places` is how many places it takes from each slot that it touches; None takes them all.
+    """
+
+    __tablename__ = "blocks"
+    __table_args__ = (Index("ix_blocks_location_ends", "location_id", "ends_at"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    location_id: Mapped[int] = mapped_column(ForeignKey("locations.id"))
+    staff_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    starts_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    places: Mapped[int | None]
+    reason: Mapped[str] = mapped_column(String(120))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    person: Mapped[Staff | None] = relationship()

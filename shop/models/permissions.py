@@ -24,6 +24,7 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "repair.note": _WORKERS,
     "repair.cancel": frozenset({Role.OWNER, Role.MANAGER, Role.FRONT_DESK}),
     "repair.diagnose": frozenset({Role.OWNER, Role.MANAGER, Role.TECHNICIAN}),
+    "booking.move": _WORKERS,
     "customer.view": _WORKERS,
     "catalogue.view": _EVERYONE,
     "catalogue.edit": _LEADERS,

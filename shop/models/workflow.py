@@ -5,6 +5,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
+    EXPECTED = "expected"
     RECEIVED = "received"
     DIAGNOSING = "diagnosing"
     AWAITING_APPROVAL = "awaiting_approval"
@@ -28,6 +29,9 @@ OPEN = tuple(state for state in State if state not in CLOSED)
 # The work is done: whether the promise was kept is settled, so nothing is late any more.
 DONE = frozenset({S.READY, S.UNREPAIRABLE}) | CLOSED
 
+# Nothing is late in these: the work is done, or has not begun because the device is still with its owner.
+NEVER_LATE = DONE | {S.EXPECTED}
+
 
 class Party(StrEnum):
     """Who the shop waits for. Exactly one at any time while a repair is open."""
@@ -39,6 +43,7 @@ class Party(StrEnum):
 
 
 WAITING_ON: dict[State, Party] = {
+    S.EXPECTED: Party.CUSTOMER,
     S.RECEIVED: Party.US,
     S.DIAGNOSING: Party.US,
     S.AWAITING_APPROVAL: Party.CUSTOMER,
@@ -69,6 +74,8 @@ _DIAGNOSED = {"needs": ("diagnosis",)}
 _END = {"permission": "repair.cancel"}
 
 _TABLE = [
+    *_moves(S.EXPECTED, S.RECEIVED),
+    *_moves(S.EXPECTED, S.CANCELLED, **_END),
     *_moves(S.RECEIVED, S.DIAGNOSING, S.IN_REPAIR, S.AWAITING_PARTS),
     *_moves(S.RECEIVED, S.CANCELLED, **_END),
     *_moves(S.DIAGNOSING, S.RECEIVED),
@@ -86,12 +93,12 @@ _TABLE = [
     *_moves(S.COLLECTED, S.WARRANTY_RETURN),
     *_moves(S.SHIPPED, S.WARRANTY_RETURN),
     *_moves(S.UNREPAIRABLE, S.DIAGNOSING, S.COLLECTED, S.SHIPPED),
-    *_moves(S.CANCELLED, S.RECEIVED, **_END),
+    *_moves(S.CANCELLED, S.RECEIVED, S.EXPECTED, **_END),
 ]
 
 TRANSITIONS: dict[tuple[str, str], Transition] = {(t.source, t.target): t for t in _TABLE}
 
-# The way that most repairs go: the steps drawn on the ticket.
+# The way that most repairs go, once the device is here: the steps drawn on the ticket.
 MAIN_ROAD = (
     S.RECEIVED,
     S.DIAGNOSING,
@@ -105,6 +112,7 @@ MAIN_ROAD = (
 
 # The step that is suggested first.
 _NEXT: dict[str, State] = {
+    S.EXPECTED: S.RECEIVED,
     S.RECEIVED: S.DIAGNOSING,
     S.DIAGNOSING: S.IN_REPAIR,
     S.AWAITING_APPROVAL: S.IN_REPAIR,

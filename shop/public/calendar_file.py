@@ -12,6 +12,7 @@ def appointment(repair: Repair, booking: Booking, *, address: str) -> bytes:
     event = Event()
     event.add("uid", f"{repair.number}@revivatech")
     event.add("dtstamp", booking.created_at)
+    event.add("sequence", booking.moves)
     event.add("dtstart", booking.slot.starts_at)
     event.add("dtend", booking.slot.ends_at)
     event.add(

@@ -13,7 +13,7 @@ from shop.models.base import utc_now
 from shop.models.text import one_line
 from shop.public.blueprint import bp
 from shop.public.calendar_file import appointment
-from shop.services import qr_codes, tracking
+from shop.services import appointments, qr_codes, tracking
 
 LIMIT = "8 per minute; 60 per hour"
 
@@ -66,7 +66,7 @@ def track(token: str):
     entries = tracking.history(repair)
     facts = {
         "repair": repair, "entries": entries, "steps": tracking.progress(repair, entries),
-        "booking": tracking.find_booking(repair), "location": repair.location, "seen_at": utc_now(),
+        "booking": appointments.find_booking(repair), "location": repair.location, "seen_at": utc_now(),
     }  # fmt: skip
     if htmx:
         return render_block("public/track.html", "live", **facts)
@@ -86,7 +86,7 @@ def tracking_code(token: str, kind: str):
 @bp.get("/track/<token>/calendar.ics")
 def calendar(token: str):
     repair = tracking.get_tracked(token)
-    booking = tracking.find_booking(repair)
+    booking = appointments.find_booking(repair)
     if booking is None or booking.slot is None:
         abort(404)
     address = current_app.config["SETTINGS"].BASE_URL + url_for("public.track", token=token)

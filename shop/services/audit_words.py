@@ -11,6 +11,8 @@ VERBS = {
     "repair.booked": "Booked",
     "repair.imported": "Brought over from before",
     "repair.moved": "Moved to {to}",
+    "repair.rebooked": "Moved the appointment to {slot}",
+    "repair.missed": "Noted that nobody came",
     "repair.assigned": "Given to {to}",
     "repair.edited": "Edited {fields}",
     "repair.noted": "Wrote an internal note",
@@ -28,6 +30,12 @@ VERBS = {
     "staff.password_changed": "Changed the password",
     "staff.second_factor_changed": "Turned two-step sign-in {on}",
     "staff.delivery_resent": "Sent delivery {delivery} ({subscriber}) again",
+    "location.blocked": "Blocked out {starts_at} to {ends_at}",
+    "location.unblocked": "Opened {starts_at} to {ends_at} again",
+    "location.closed": "Closed on {day}",
+    "location.opened": "Open again on {day}",
+    "location.hours_changed": "Changed the opening hours",
+    "location.places_changed": "Changed the places of {service_type}",
     "device_model.added": "Added to the catalogue",
     "device_model.changed": "Changed in the catalogue",
     "device_model.retired": "Retired from the catalogue",
@@ -38,7 +46,13 @@ VERBS = {
     "customer_account.locked": "Locked for {minutes} minutes after wrong passwords",
     "customer_account.delivery_resent": "Sent delivery {delivery} ({subscriber}) again",
 }
-KINDS = {"repair": "Repairs", "staff": "Staff", "device_model": "Catalogue", "customer_account": "Customer accounts"}
+KINDS = {
+    "repair": "Repairs",
+    "staff": "Staff",
+    "location": "Branches",
+    "device_model": "Catalogue",
+    "customer_account": "Customer accounts",
+}
 _FIELD_OF = {"repair.moved": "status", "repair.assigned": "assignee", "staff.role_changed": "role"}
 _SAID_ELSEWHERE = ("from", "to", "fields", "changes", "total", "currency", "role")
 LOCALE = "en_GB"

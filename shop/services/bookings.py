@@ -14,6 +14,7 @@ from shop.models.booking import Booking, Slot
 from shop.models.catalogue import DeviceModel, RepairType
 from shop.models.customer import Device
 from shop.models.errors import Invalid
+from shop.models.grid import SLOTTED
 from shop.models.location import Location
 from shop.models.price_engine import Price
 from shop.models.pricing import Quote
@@ -180,9 +181,7 @@ def _arrival_faults(request: BookingRequest, location: Location) -> dict[str, st
         return faults
     if request.service_type == "postal":
         faults["slot_start"] = _("A parcel needs no time. Leave it out.")
-    elif request.service_type in slots.GRIDS and not slots.find_slot(
-        location, request.service_type, request.slot_start
-    ):
+    elif request.service_type in SLOTTED and not slots.find_slot(location, request.service_type, request.slot_start):
         faults["slot_start"] = slots.no_such_slot()
     return faults
 
@@ -253,7 +252,7 @@ def _write_repair(
         lines=_lines(price, kinds),
         version=0,
     )
-    repair.enter(State.RECEIVED, at=now)
+    repair.enter(State.EXPECTED, at=now)
     repair.refresh_search_text()
     db.session.add(repair)
     db.session.flush()

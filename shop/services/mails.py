@@ -10,21 +10,22 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
 
 from shop.extensions import db
-from shop.models.booking import Booking
 from shop.models.outbox import OutboxMessage
 from shop.models.pricing import Quote
 from shop.models.repair import Repair
 from shop.models.workflow import State
-from shop.services import accounts, pricing
+from shop.services import accounts, appointments, pricing
 from shop.services.deliveries import Owed, handles
 from shop.services.leases import held
 from shop.services.locations import home_location
 from shop.services.statuses import STATUSES
 from shop.services.subscriptions import MAIL, TOLD_BY_MAIL
 
-BOOKED = "repair.booked"
+BOOKED, REBOOKED, MISSED = "repair.booked", "repair.rebooked", "repair.missed"
 LINK_ASKED = "customer_account.link_asked"
 LINK_TEMPLATE = "account_link"
+# Events with a mail of their own; the states of `TOLD_BY_MAIL` share one.
+_OWN = {BOOKED: "booking_confirmation", REBOOKED: "appointment_moved", MISSED: "appointment_missed"}
 
 
 @handles(MAIL)
@@ -39,7 +40,7 @@ def deliver(delivery: Owed) -> None:
     repair = _repair_of(delivery)
     state = _state_of(delivery)
     template = _template(delivery.event.verb, state)
-    reason = _reason_to_skip(repair, state, template)
+    reason = _reason_to_skip(repair, state, template, verb=delivery.event.verb)
     if repair is None or reason:
         _skip(delivery, reason)
     elif not _is_written(delivery):
@@ -95,18 +96,20 @@ def _skip(delivery: Owed, reason: str) -> None:
 
 
 def _template(verb: str, state: State) -> str:
-    """The booking has a mail of its own, the states of `TOLD_BY_MAIL` share one; '' for none.
+    """The name of the mail, '' for none.
 
     None is owed today; a delivery may have been owed by an older release.
     """
-    if verb == BOOKED:
-        return "booking_confirmation"
+    if verb in _OWN:
+        return _OWN[verb]
     return "status_update" if state in TOLD_BY_MAIL else ""
 
 
-def _reason_to_skip(repair: Repair | None, state: State, template: str) -> str:
+def _reason_to_skip(repair: Repair | None, state: State, template: str, *, verb: str) -> str:
     if repair is None:
         return "the repair is gone"
+    if verb in (REBOOKED, MISSED) and repair.status != State.EXPECTED:
+        return "the appointment is over"
     if not template:
         return f"customers hear nothing of {state}"
     if not repair.customer.email:
@@ -134,9 +137,7 @@ def _facts(repair: Repair, state: State, locale: str) -> dict:
         "repair": repair,
         "location": repair.location,
         "first_name": repair.customer.name.split()[0],
-        "booking": db.session.scalar(
-            select(Booking).where(Booking.repair_id == repair.id).options(joinedload(Booking.slot))
-        ),
+        "booking": appointments.find_booking(repair),
         "status": STATUSES[state],
         "state": state,
         "price": pricing.quoted_price(quote) if quote else None,

@@ -31,7 +31,7 @@ from shop.models.base import UtcDateTime, utc_now
 from shop.models.customer import Customer, Device
 from shop.models.repair import Repair
 from shop.models.staff import Staff
-from shop.models.workflow import DONE, OPEN, Party, State
+from shop.models.workflow import NEVER_LATE, OPEN, Party, State
 from shop.services.memory import LogState, log_state, recall
 from shop.services.statements import as_written
 
@@ -198,7 +198,7 @@ def _count(position: int, *, now: datetime, day_ends: datetime) -> Counts:
     for status, assignee, number, overdue, due in rows:
         by_status[status] += number
         by_assignee[assignee] += number
-        if status not in DONE:
+        if status not in NEVER_LATE:
             late, today = late + overdue, today + due
     return Counts(dict(by_status), dict(by_assignee), late=late, today=today, position=position)
 
@@ -338,7 +338,7 @@ def _view_conditions(view: str):
 
 def _is_unfinished():
     # As text: parameters would be expanded anew at every run.
-    return Repair.status.not_in([literal_column(f"'{state}'") for state in sorted(DONE)])
+    return Repair.status.not_in([literal_column(f"'{state}'") for state in sorted(NEVER_LATE)])
 
 
 def _is_late():

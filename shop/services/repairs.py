@@ -8,14 +8,13 @@ from sqlalchemy.orm import joinedload, selectinload
 from shop.extensions import db
 from shop.models.actor import Actor
 from shop.models.base import utc_now
-from shop.models.booking import Booking
 from shop.models.customer import digits, is_imei
 from shop.models.errors import Invalid, NotAllowed, NotFound, Stale
 from shop.models.event import Event
 from shop.models.repair import FIRST_NUMBER, Note, Repair
 from shop.models.staff import Staff
 from shop.models.workflow import State, Transition, find_transition, moves_from
-from shop.services import slots
+from shop.services import appointments
 from shop.services.events import hold, record
 
 LONGEST_TEXT = 10_000
@@ -91,14 +90,12 @@ def move(repair: Repair, target: State | str, *, actor: Actor, seen: State | str
     before, since = repair.status, repair.status_since
     repair.enter(transition.target, at=now)
     repair.updated_at = now
+    body = {"from": before, "to": transition.target, "minutes": int((now - since).total_seconds() // 60)}
     if transition.target == State.CANCELLED:
-        _give_back_slot(repair)
-    record(
-        "repair.moved",
-        repair,
-        actor=actor,
-        body={"from": before, "to": transition.target, "minutes": int((now - since).total_seconds() // 60)},
-    )
+        appointments.give_back_slot(repair)
+    elif before == State.EXPECTED:
+        body["due_at"] = appointments.note_arrival(repair, at=now).isoformat()
+    record("repair.moved", repair, actor=actor, body=body)
     return transition
 
 
@@ -179,12 +176,6 @@ def allowed_moves(repair: Repair, actor: Actor) -> list[Transition]:
     return [move for move in moves_from(repair.status) if actor.may(move.permission)]
 
 
-def find_booking(repair: Repair) -> Booking | None:
-    """How the repair arrived, with its slot; None for a walk-in."""
-    query = select(Booking).where(Booking.repair_id == repair.id).options(joinedload(Booking.slot))
-    return db.session.scalar(query)
-
-
 def timeline(repair: Repair) -> list[Event]:
     """The log of one repair, newest first."""
     query = select(Event).where(Event.aggregate == f"repair:{repair.id}").order_by(Event.version.desc())
@@ -209,14 +200,6 @@ def number_of(repair_id: int) -> str:
 
 
 _MISSING = {"diagnosis": "Write the diagnosis first: the customer is told what was found."}
-
-
-def _give_back_slot(repair: Repair) -> None:
-    """A cancelled booking frees its time for others, once."""
-    booking = find_booking(repair)
-    if booking and booking.slot and booking.slot.starts_at > utc_now():
-        slots.release(booking.slot)
-        booking.slot_id = None
 
 
 def _as_number(typed: str) -> str:

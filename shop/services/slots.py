@@ -1,8 +1,8 @@
 """The calendar of bookable time, and the last place in a slot that only one booking gets."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 
 from flask_babel import gettext as _
 from sqlalchemy import Row, select, update
@@ -11,32 +11,18 @@ from shop.extensions import db
 from shop.models.base import utc_now
 from shop.models.booking import Slot
 from shop.models.errors import Invalid, SlotFull
+from shop.models.grid import SLOTTED, Grid
 from shop.models.hours import OpeningHours
-from shop.models.location import Location
+from shop.models.location import Block, Location
+from shop.services.locations import share_plan
 from shop.services.statements import insert_if_absent
 
 HORIZON = timedelta(days=60)
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
-    """How one service type cuts the opening hours. `lunch` is the capacity while half the counter eats."""
-
-    minutes: int
-    capacity: int
-    lunch: int
-
-    def capacity_at(self, local: time) -> int:
-        return self.lunch if time(12) <= local < time(14) else self.capacity
-
-
-# Parcels come when the post comes, so postal has no slots.
-GRIDS = {"in_store": Grid(minutes=30, capacity=4, lunch=2), "pickup": Grid(minutes=120, capacity=3, lunch=2)}
-
-
-@dataclass(frozen=True, slots=True)
 class SlotView:
-    """One slot as the calendar has it now. Times are UTC."""
+    """One slot as the calendar has it now, less the places that are blocked out. Times are UTC."""
 
     start: datetime
     end: datetime
@@ -48,28 +34,58 @@ class SlotView:
         return max(self.capacity - self.taken, 0)
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A slot whose row is written. `blocked` places of it are nobody's to take."""
+
+    slot_id: int
+    blocked: int
+
+
 def list_slots(location: Location, service_type: str, *, start: datetime, end: datetime) -> list[SlotView]:
     """Slots that begin in [start, end), full ones too, in order of time.
 
-    Only future ones and at most 60 days ahead, however far the range reaches. One query.
+    Only future ones and at most 60 days ahead, however far the range reaches. Two queries.
     """
     now = utc_now()
     start, end = max(start, now), min(end, now + HORIZON)
-    if service_type not in GRIDS or start >= end:
+    if service_type not in SLOTTED or start >= end:
         return []
-    known = _stored(location, service_type, start, end)
-    return [_merged(view, known) for view in _calendar(location.hours, GRIDS[service_type], start, end)]
+    known, blocks = _stored(location, service_type, start, end), find_blocks(location, start=start, end=end)
+    views = cut(location, service_type, start=start, end=end)
+    return [_without_blocked(_merged(view, known), service_type, blocks) for view in views]
 
 
 def find_slot(location: Location, service_type: str, starts_at: datetime) -> SlotView | None:
     """The slot of the calendar that begins at this aware moment, or None. Says nothing of places taken."""
     now = utc_now()
-    if service_type not in GRIDS or starts_at.tzinfo is None or not now <= starts_at < now + HORIZON:
+    if service_type not in SLOTTED or starts_at.tzinfo is None or not now <= starts_at < now + HORIZON:
         return None
-    grid = GRIDS[service_type]
     starts_at = starts_at.astimezone(UTC)
-    found = _calendar(location.hours, grid, starts_at, starts_at + timedelta(minutes=grid.minutes))
+    found = cut(location, service_type, start=starts_at, end=starts_at + timedelta(minutes=1))
     return next((view for view in found if view.start == starts_at), None)
+
+
+def cut(location: Location, service_type: str, *, start: datetime, end: datetime) -> Iterator[SlotView]:
+    """The slots that begin in [start, end) by opening hours and grid alone, past ones too. No query."""
+    return _calendar(location.hours, location.slot_grids[service_type], start, end)
+
+
+def find_blocks(location: Location, *, start: datetime, end: datetime) -> list[Block]:
+    """Block-outs that touch [start, end), in order of time."""
+    query = select(Block).where(Block.location_id == location.id, Block.ends_at > start, Block.starts_at < end)
+    return list(db.session.scalars(query.order_by(Block.starts_at, Block.id)))
+
+
+def blocked_places(service_type: str, blocks: Iterable[Block], *, start: datetime, end: datetime) -> int | None:
+    """How many places of a slot are blocked out; None for all of them.
+
+    One colleague who is away, or a few places fewer, are the counter's: the rider's windows stay.
+    """
+    touching = [block for block in blocks if block.starts_at < end and block.ends_at > start]
+    if any(block.places is None for block in touching):
+        return None
+    return sum(block.places or 0 for block in touching) if service_type == "in_store" else 0
 
 
 def no_such_slot() -> str:
@@ -80,15 +96,33 @@ def take(location: Location, service_type: str, *, starts_at: datetime) -> Slot:
     """Takes one place for the caller's transaction; rolling back gives it back.
 
     Raises Invalid when the calendar has no such slot (closed, past, too far, off the grid) and SlotFull
-    when no place is left. Safe against any number of rivals: the conditional update decides.
+    when no place is left. Safe against any number of rivals: the conditional update decides, and nobody changes
+    hours, places or block-outs of the branch meanwhile.
     """
+    slot = prepare(location, service_type, starts_at=starts_at)
+    return take_prepared(slot)
+
+
+def prepare(location: Location, service_type: str, *, starts_at: datetime) -> Prepared:
+    """The slot as it may be taken now, its row written. Raises Invalid and SlotFull like `take`."""
+    share_plan(location)
     view = find_slot(location, service_type, starts_at)
     if view is None:
         raise Invalid({"slot_start": no_such_slot()})
+    blocks = find_blocks(location, start=view.start, end=view.end)
+    blocked = blocked_places(service_type, blocks, start=view.start, end=view.end)
+    if blocked is None:
+        raise SlotFull(_("This time is not offered any more. Choose another."))
     _ensure_row(location, service_type, view)
+    slot_id = db.session.scalars(select(Slot.id).where(_is_slot(location, service_type, view.start))).one()
+    return Prepared(slot_id, blocked)
+
+
+def take_prepared(prepared: Prepared) -> Slot:
+    """Takes one place of a prepared slot. Raises SlotFull when none is left."""
     slot_id = db.session.scalar(
         update(Slot)
-        .where(_is_slot(location, service_type, view.start), Slot.taken < Slot.capacity)
+        .where(Slot.id == prepared.slot_id, Slot.taken + prepared.blocked < Slot.capacity)
         .values(taken=Slot.taken + 1)
         .returning(Slot.id)
         .execution_options(synchronize_session=False)
@@ -135,6 +169,11 @@ def _stored(location: Location, service_type: str, start: datetime, end: datetim
         Slot.starts_at < end,
     )
     return {row.starts_at: row for row in db.session.execute(query)}
+
+
+def _without_blocked(view: SlotView, service_type: str, blocks: list[Block]) -> SlotView:
+    blocked = blocked_places(service_type, blocks, start=view.start, end=view.end)
+    return view if blocked == 0 else replace(view, capacity=0 if blocked is None else max(view.capacity - blocked, 0))
 
 
 def _merged(view: SlotView, known: dict[datetime, Row]) -> SlotView:

@@ -20,8 +20,10 @@ class CustomerStatus:
 
 # fmt: off
 STATUSES: dict[State, CustomerStatus] = {
+    State.EXPECTED: CustomerStatus(
+        N_("Booked"), N_("Your %(device)s is booked in."), N_("We begin when it is with us."), "calendar-days"),
     State.RECEIVED: CustomerStatus(
-        N_("Received"), N_("Your %(device)s is booked in."), N_("We look at it next."), "inbox"),
+        N_("Received"), N_("Your %(device)s is with us."), N_("We look at it next."), "inbox"),
     State.DIAGNOSING: CustomerStatus(
         N_("Diagnosis"), N_("We are looking at your %(device)s."), N_("Then you hear what we found."), "stethoscope"),
     State.AWAITING_APPROVAL: CustomerStatus(

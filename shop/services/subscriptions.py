@@ -29,10 +29,18 @@ INNER = frozenset(State) - TOLD_BY_MAIL
 SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "repair.booked": (MAIL,),
     "repair.moved": (MAIL,),
+    "repair.rebooked": (MAIL,),
+    "repair.missed": (MAIL,),
     "repair.assigned": (),
     "repair.edited": (),
     "repair.noted": (),
     "repair.imported": (),
+    "location.blocked": (),
+    "location.unblocked": (),
+    "location.closed": (),
+    "location.opened": (),
+    "location.hours_changed": (),
+    "location.places_changed": (),
     "staff.created": (),
     "staff.signed_in": (),
     "staff.signed_out": (),
@@ -63,8 +71,16 @@ def _is_inner_move(body: dict) -> bool:
     return body.get("to") in INNER
 
 
+def _is_untold(body: dict) -> bool:
+    return not body.get("tell", True)
+
+
 # What an event says can make it nobody's business: then no delivery is owed.
-UNLESS: dict[tuple[str, str], Callable[[dict], bool]] = {("repair.moved", MAIL): _is_inner_move}
+UNLESS: dict[tuple[str, str], Callable[[dict], bool]] = {
+    ("repair.moved", MAIL): _is_inner_move,
+    ("repair.rebooked", MAIL): _is_untold,
+    ("repair.missed", MAIL): _is_untold,
+}
 
 
 def subscribers_of(verb: str) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from shop.extensions import db
-from shop.models.booking import Booking
 from shop.models.customer import Customer
 from shop.models.errors import NotFound
 from shop.models.event import Event
@@ -17,7 +16,10 @@ from shop.models.repair import Repair
 from shop.models.workflow import CLOSED, State
 from shop.services import repairs
 
-_ROAD = (State.RECEIVED, State.DIAGNOSING, State.IN_REPAIR, State.QUALITY_CHECK, State.READY, State.COLLECTED)
+_ROAD = (
+    State.EXPECTED, State.RECEIVED, State.DIAGNOSING, State.IN_REPAIR, State.QUALITY_CHECK, State.READY,
+    State.COLLECTED,
+)  # fmt: skip
 _BY_POST = {State.COLLECTED: State.SHIPPED}
 
 
@@ -58,18 +60,22 @@ def find_by_number(number: str, *, email: str) -> Repair | None:
     return db.session.scalar(query)
 
 
-def find_booking(repair: Repair) -> Booking | None:
-    """How it was booked; None for a walk-in."""
-    return db.session.scalar(select(Booking).where(Booking.repair_id == repair.id).options(joinedload(Booking.slot)))
-
-
 def history(repair: Repair) -> list[Entry]:
     """Every state in order of time. Notes, assignments and edits are not the customer's to see."""
-    entries = [Entry(State.RECEIVED, repair.received_at)]
-    for event in reversed(repairs.timeline(repair)):
+    events = list(reversed(repairs.timeline(repair)))
+    entries = [_beginning(repair, events)]
+    for event in events:
         if event.verb == "repair.moved":
             entries.append(Entry(State(json.loads(event.body)["to"]), _moment(event)))
     return entries
+
+
+def _beginning(repair: Repair, events: list[Event]) -> Entry:
+    """Booked, or straight over the counter."""
+    first = events[0] if events else None
+    if first and first.verb == "repair.booked" and json.loads(first.body).get("status") == State.EXPECTED:
+        return Entry(State.EXPECTED, _moment(first))
+    return Entry(State.RECEIVED, repair.received_at)
 
 
 def progress(repair: Repair, entries: list[Entry]) -> list[ProgressStep]:

@@ -28,7 +28,7 @@ def test_a_booking_is_on_disk_when_201_arrives(client_program, frozen, session):
     assert answer.status_code == 201
     assert answer.json == {
         "number": repair.number,
-        "status": "received",
+        "status": "expected",
         "total": repair.total,
         "currency": "GBP",
         "tracking_url": f"http://127.0.0.1:8000/track/{repair.tracking_token}",

@@ -18,6 +18,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
 from shop.services.demo import PASSWORD as DEMO_PASSWORD
+from tests.browser.console import SERVERS
 from tests.translations import compile_catalogues
 
 ROOT = Path(__file__).parents[2]
@@ -83,6 +84,7 @@ def _new_server(data: Path) -> LiveServer:
     compile_catalogues()
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
+    SERVERS[url] = data
     server = LiveServer(url, data, _environment(data, port=port, url=url))
     server.run("from tests.factories import migrate_and_seed\nmigrate_and_seed()")
     return server

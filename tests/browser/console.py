@@ -3,12 +3,26 @@
 import json
 import urllib.request
 import uuid
+from functools import cache
+from pathlib import Path
 
+from flask import Flask
 from playwright.sync_api import Locator, Page, expect
 
+from shop import create_app
+from shop.config import load_settings
+from shop.extensions import db
+from shop.models.workflow import State
+from shop.services import repairs, staff
 
-def api_booking(base: str, *, name: str = "Hannah Whitcombe", problem: str = "Cracked screen") -> str:
-    """Books a screen for an iPhone 14 Pro as a customer's site would; returns the ticket number."""
+# Address of a running shop -> the folder of its data.
+SERVERS: dict[str, Path] = {}
+
+
+def api_booking(
+    base: str, *, name: str = "Hannah Whitcombe", problem: str = "Cracked screen", arrived: bool = True
+) -> str:
+    """Books a screen for an iPhone 14 Pro as a customer's site would, and hands it over; returns the ticket number."""
     device = _get(f"{base}/api/v1/devices?q=iphone+14+pro&limit=1")["items"][0]
     screens = _get(f"{base}/api/v1/services/categories")["items"][0]
     body = {
@@ -22,7 +36,24 @@ def api_booking(base: str, *, name: str = "Hannah Whitcombe", problem: str = "Cr
     headers = {"Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4())}
     request = urllib.request.Request(f"{base}/api/v1/bookings", json.dumps(body).encode(), headers)
     with urllib.request.urlopen(request) as answer:
-        return json.load(answer)["number"]
+        number = json.load(answer)["number"]
+    if arrived:
+        hand_over(base, number)
+    return number
+
+
+def hand_over(base: str, number: str) -> None:
+    """The front desk takes the device in, beside the browser."""
+    with _shop_at(base).app_context():
+        marta = staff.find_staff("marta@revivatech.example") or staff.find_staff("ellie@revivatech.example")
+        repairs.move(repairs.lock_repair(number), State.RECEIVED, actor=marta.actor)
+        db.session.commit()
+
+
+@cache
+def _shop_at(base: str) -> Flask:
+    """The shop's own code on the data of that server."""
+    return create_app(load_settings(SHOP_DATA=SERVERS[base], SECRET_KEY="tests" * 8, LOG_LEVEL="ERROR", REDIS_URL=""))
 
 
 def status_of(server, number: str) -> str:

@@ -69,6 +69,9 @@ class Processes:
         raise TimeoutError("the web server does not answer")
 
 
+_ROUND = {"expected": "received", "received": "in_repair", "in_repair": "quality_check", "quality_check": "in_repair"}
+
+
 class Clients:
     """Threads that book and move repairs for as long as they may; `booked` and `moves` are what was acknowledged."""
 
@@ -95,9 +98,9 @@ class Clients:
     def _live(self, dice: random.Random) -> None:
         while not self.stopping.is_set():
             number = self._book()
-            status = "received"
+            status = "expected"
             for _ in range(dice.randrange(4) if number else 0):
-                target = "quality_check" if status == "in_repair" else "in_repair"
+                target = _ROUND[status]
                 if not self._move(number, status, target):
                     break
                 status = target

@@ -22,6 +22,9 @@ def booked(app, frozen) -> Repair:
 
 
 def move(repair: Repair, *states: State, by) -> None:
+    """From a device that has arrived on."""
+    if repair.status == State.EXPECTED:
+        states = (State.RECEIVED, *states)
     for state in states:
         repairs.move(repairs.lock_repair(repair.number), state, actor=by.actor)
         db.session.commit()
@@ -32,7 +35,7 @@ def test_tracking_shows_progress_price_place_and_due_time(stranger, booked):
 
     assert "Your iPhone 14 Pro is booked in." in page
     assert 'data-step="now" aria-current="step"' in page
-    assert page.count('data-step="ahead"') == 5
+    assert page.count('data-step="ahead"') == 6
     assert "£189.00" in page
     assert "14 Weaver’s Yard" in page
     assert "Thu 26 Nov, 10:30" in page
@@ -55,8 +58,8 @@ def test_tracking_follows_the_repair(stranger, booked, technician):
     page = stranger.get(f"/track/{booked.tracking_token}").text
 
     assert "We are looking at your iPhone 14 Pro." in page
-    assert page.count('data-step="past"') == 1
-    assert page.count("<time ") == 4
+    assert page.count('data-step="past"') == 2
+    assert page.count("<time ") == 5
 
 
 def test_diagnosis_is_shown_once_it_is_finished(stranger, booked, technician):

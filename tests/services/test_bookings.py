@@ -68,7 +68,7 @@ def test_create_booking_writes_the_repair_with_its_price_slot_and_due_date(app, 
         (line.label, line.amount.amount) for line in price.lines
     ]
     assert {line.repair_type_id for line in repair.lines} >= set(kinds)
-    assert (repair.status, repair.version, repair.priority) == ("received", 1, 2)
+    assert (repair.status, repair.version, repair.priority) == ("expected", 1, 2)
     assert repair.due_at == THURSDAY_1030 + timedelta(days=1)
     assert repair.work == "Screen, original display + Phone battery"
     assert (booking.repair_id, booking.source, booking.slot.taken) == (repair.id, "wizard", 1)
@@ -100,7 +100,7 @@ def test_create_booking_records_one_event_that_names_nobody_and_owes_the_mail(ap
     fact = session.scalars(select(Event)).one()
     sealed, detail = json.loads(fact.body), json.loads(fact.detail.body)
     assert (fact.verb, fact.aggregate, fact.actor) == ("repair.booked", f"repair:{repair.id}", "customer")
-    assert (sealed["total"], sealed["slot"], sealed["status"]) == (repair.total, THURSDAY_1030.isoformat(), "received")
+    assert (sealed["total"], sealed["slot"], sealed["status"]) == (repair.total, THURSDAY_1030.isoformat(), "expected")
     assert "hannah" not in fact.body.lower()
     assert "7700" not in fact.body
     assert detail["customer"] == "Hannah Whitcombe"

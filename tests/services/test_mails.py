@@ -30,7 +30,8 @@ def deliver() -> list[OutboxMessage]:
 
 
 def move(repair, *states, by) -> None:
-    for state in states:
+    """From a device that has arrived on."""
+    for state in (*[State.RECEIVED] * (repair.status == State.EXPECTED), *states):
         repairs.move(repairs.lock_repair(repair.number), state, actor=by.actor)
         db.session.commit()
 

@@ -5,6 +5,7 @@ import time_machine
 from sqlalchemy import event
 
 from shop.extensions import db
+from shop.models import grid
 from shop.models.booking import Slot
 from shop.models.errors import Invalid, SlotFull
 from shop.models.location import Closure
@@ -67,7 +68,7 @@ def test_list_slots_keeps_local_opening_time_when_the_clocks_change(app):
     assert (first[24], first[26]) == (8, 9)
 
 
-def test_list_slots_shows_places_taken_in_one_query(app, frozen):
+def test_list_slots_shows_places_taken_in_two_queries(app, frozen):
     location = factories.location()
     slot_with(2)
     slots.take(location, "in_store", starts_at=THURSDAY_1030)
@@ -80,7 +81,7 @@ def test_list_slots_shows_places_taken_in_one_query(app, frozen):
 
     assert {view.start: (view.capacity, view.taken, view.remaining) for view in found}[THURSDAY_1030] == (2, 1, 1)
     event.remove(db.engine, "before_cursor_execute", count)
-    assert len(statements) == 1
+    assert len(statements) == 2
 
 
 def test_take_counts_up_to_the_capacity_and_no_further(app, frozen, session):
@@ -152,3 +153,35 @@ def test_release_gives_one_place_back_and_never_more_than_were_taken(app, frozen
     slots.release(slot)
 
     assert slot.taken == 0
+
+
+@pytest.mark.parametrize(("places", "remaining"), [(None, 0), (1, 3), (9, 0)])
+def test_a_block_takes_places_away_at_once(app, frozen, places, remaining):
+    factories.block(starts_at=THURSDAY_1030, places=places)
+
+    found = slots.list_slots(factories.location(), "in_store", start=THURSDAY, end=THURSDAY + DAY)
+
+    views = {view.start: view.remaining for view in found}
+    assert (views[THURSDAY_1030], views[THURSDAY_1030 + timedelta(minutes=30)]) == (remaining, 4)
+    if not remaining:
+        with pytest.raises(SlotFull):
+            slots.take(factories.location(), "in_store", starts_at=THURSDAY_1030)
+
+
+def test_a_colleague_who_is_away_leaves_the_rider_alone(app, frozen):
+    factories.block(starts_at=THURSDAY.replace(hour=9), minutes=600, places=1)
+
+    found = slots.list_slots(factories.location(), "pickup", start=THURSDAY, end=THURSDAY + DAY)
+
+    assert {view.remaining for view in found} == {3, 2}
+
+
+def test_a_branch_cuts_its_time_as_it_likes(app, frozen):
+    location = factories.location()
+    location.grids = grid.dumps({"in_store": grid.Grid(minutes=45, capacity=1, lunch=0)})
+
+    found = slots.list_slots(location, "in_store", start=THURSDAY, end=THURSDAY + DAY)
+
+    assert (starts(found)[:2], found[0].capacity) == (["Thu 09:00", "Thu 09:45"], 1)
+    assert grid.loads(location.grids)["pickup"] == grid.DEFAULTS["pickup"]
+    db.session.rollback()
