@@ -96,6 +96,7 @@ RIGHTS: dict[str, str] = {
     "staff.end_sign_ins": "staff.manage",
     "account.index": "account.self",
     "account.confirm": "account.self",
+    "account.console": "account.self",
     "account.password": "account.self",
     "account.end": "account.self",
     "account.end_others": "account.self",

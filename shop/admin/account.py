@@ -8,7 +8,8 @@ from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from flask_wtf import FlaskForm
 from markupsafe import Markup
-from wtforms import PasswordField, StringField
+from wtforms import BooleanField, PasswordField, RadioField, StringField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import EqualTo, InputRequired, Length
 
 from shop.admin import sudo
@@ -16,13 +17,16 @@ from shop.admin.access import requires
 from shop.admin.browsers import browser_words
 from shop.admin.console import ConsoleView, show
 from shop.admin.forms import show_faults
-from shop.extensions import db, limiter
+from shop.extensions import db, htmx, limiter
 from shop.models.errors import Invalid
 from shop.security import local_path
 from shop.services import second_factor, staff_admin
+from shop.services.preferences import save_preferences
 from shop.services.staff import SignInFailed
 
 PENDING = "pending_second_factor"
+_CONSOLE = ("single_keys", "after_action")
+_AFTER_ACTION = [SelectChoice("stay", _l("Stay on the ticket")), SelectChoice("next", _l("Go to the next in the view"))]
 _PASSWORD_TRIES = limiter.limit("20/minute", methods=["POST"])
 
 
@@ -46,11 +50,40 @@ class TurnOffForm(FlaskForm):
     password = PasswordField(_l("Your password"), [InputRequired(_l("Type your password.")), Length(max=256)])
 
 
+class ConsoleForm(FlaskForm):
+    single_keys = BooleanField(
+        _l("Single keys"),
+        description=_l(
+            "j, k, s and others act at once. Switch them off if you speak to the computer, or press by mistake."
+        ),
+    )
+    after_action = RadioField(
+        _l("After a status, an assignment or a note"),
+        choices=[
+            SelectChoice("stay", _l("Stay on the ticket")),
+            SelectChoice("next", _l("Go to the next in the view")),
+        ],
+    )
+
+
 class AccountView(ConsoleView):
     @expose("/")
     @requires("account.self")
     def index(self):
         return _page()
+
+    @expose("/console", methods=["POST"])
+    @requires("account.self")
+    def console(self):
+        """How the console behaves for this person. A script sends single choices, the form sends all."""
+        if htmx:
+            return _choose()
+        form = ConsoleForm()
+        if not form.validate_on_submit():
+            return _page(console_form=form, status=422)
+        choices = {field.name: field.data for field in form if field.name in _CONSOLE}
+        save_preferences(actor=current_user.actor, **choices)
+        return _done(_("Saved"))
 
     @expose("/password", methods=["POST"])
     @requires("account.self")
@@ -134,7 +167,17 @@ def _count_wrong(field) -> None:
     field.errors = [_("This is not your present password, or the account is locked for a while.")]
 
 
-def _page(*, password_form=None, turn_off_form=None, status: int = 200):
+def _choose():
+    choices = {name: request.form[name] for name in ("after_action",) if name in request.form}
+    try:
+        save_preferences(actor=current_user.actor, **choices)
+    except Invalid:
+        return "", 422
+    db.session.commit()
+    return "", 204
+
+
+def _page(*, password_form=None, turn_off_form=None, console_form=None, status: int = 200):
     return show(
         "admin/account/page.html",
         status=status,
@@ -142,8 +185,18 @@ def _page(*, password_form=None, turn_off_form=None, status: int = 200):
         sign_ins=staff_admin.sign_ins_of(current_user.id),
         this_sign_in=_this_sign_in(),
         browser_words=browser_words,
+        console_form=console_form or _console_form(),
         password_form=password_form or PasswordForm(formdata=None),
         turn_off_form=turn_off_form or TurnOffForm(formdata=None),
+    )
+
+
+def _console_form() -> ConsoleForm:
+    likes = current_user.preferences
+    return ConsoleForm(
+        formdata=None,
+        single_keys=likes.single_keys,
+        after_action=likes.after_action or "stay",
     )
 
 

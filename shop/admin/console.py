@@ -8,6 +8,7 @@ from flask_login import current_user
 from jinja2_fragments.flask import render_block
 from werkzeug.routing import IntegerConverter
 
+from shop.admin import keymap
 from shop.admin.access import refusal, requires
 from shop.admin.fragments import framed
 from shop.admin.sudo import ask_first
@@ -130,7 +131,7 @@ def _shell() -> dict:
     # Mail is rendered by jobs, where there is no request.
     if not has_request_context() or not request.path.startswith("/admin") or not current_user.is_authenticated:
         return {}
-    return {"nav": navigation(), "role_label": ROLE_LABELS[current_user.role], "test_mode": True}
+    return {"nav": navigation(), "role_label": ROLE_LABELS[current_user.role], "test_mode": True, "keymap": keymap}
 
 
 def init_app(app: Flask) -> Admin:

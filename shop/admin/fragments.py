@@ -33,12 +33,13 @@ def kept(key, macro: Callable, *arguments) -> Markup:
 def framed(template: str, *, key=(), **values) -> str:
     """The console page `template`: its block `body` made anew, set into its shell, which is kept.
 
-    The shell depends on who is signed in, the address, the theme and the language; `key` must say what else
-    its blocks depend on. Where a message waits to be shown once, nothing is kept.
+    The shell depends on who is signed in and whether their single keys are on, the address, the theme and the
+    language; `key` must say what else its blocks depend on. Where a message waits to be shown once, nothing is kept.
     """
     if "_flashes" in session:
         return render_template(template, **values)
-    person = (current_user.id, current_user.name, current_user.email, current_user.role)
+    likes = current_user.preferences
+    person = (current_user.id, current_user.name, current_user.email, current_user.role, likes.single_keys)
     theme = request.cookies.get("theme")
     shell = kept((key, person, request.path, theme if theme in THEMES else ""), _Shell(template), values)
     return str(shell).replace(_BODY, render_block(template, "body", **values))

@@ -13,6 +13,7 @@ from shop.admin import conflict
 from shop.admin.access import requires
 from shop.admin.answers import dialog, done, refused
 from shop.admin.console import ConsoleView, show
+from shop.admin.keymap import foot_keys
 from shop.admin.queue_rows import changes, day_ends, render_rows, tabs
 from shop.admin.ticket import ticket_facts
 from shop.extensions import db
@@ -24,6 +25,8 @@ from shop.services.subscriptions import TOLD_BY_MAIL
 
 MOST_ROWS_AT_ONCE = 100
 LONGEST_NUMBER_LIST = 2_000
+# What a key does with a row: the last part of its address, and the right that it needs.
+_ACTS = {"move": "repair.move", "assign": "repair.assign", "notes": "repair.note"}
 _NUMBER = re.compile("[A-Za-z0-9-]{1,16}")
 
 
@@ -36,12 +39,12 @@ class RepairsView(ConsoleView):
         state = log_state()
         counts = queue.count_open(day_ends=end, state=state)
         page = queue.page(filters, me=current_user.id, day_ends=end, state=state)
-        acts = [act for act in ("move", "assign") if current_user.may(f"repair.{act}")]
+        acts = [act for act, right in _ACTS.items() if current_user.may(right)]
         return show(
             "admin/repairs/queue.html", "queue_body", shell_kept=True,
             filters=filters, page=page, rows=render_rows(page.rows),
             counts=counts, tabs=tabs(counts), people=recall(state.of_staff(), "assignees", staff.list_assignees),
-            acts=acts, foot_keys=_foot_keys(acts),
+            acts=acts, foot_keys=foot_keys("queue"),
         )  # fmt: skip
 
     @expose("/rows")
@@ -56,9 +59,8 @@ class RepairsView(ConsoleView):
     def ticket(self, number: str):
         # First where the log stands: what comes later is told to the open page.
         position, _hash = relay.head()
-        return show(
-            "admin/repairs/ticket.html", "ticket", position=position, **ticket_facts(repairs.get_repair(number))
-        )
+        facts = ticket_facts(repairs.get_repair(number))
+        return show("admin/repairs/ticket.html", "ticket", position=position, foot_keys=foot_keys("ticket"), **facts)
 
     @expose("/<string:number>/move", methods=["GET", "POST"])
     @requires("repair.move")
@@ -107,16 +109,20 @@ class RepairsView(ConsoleView):
         words = _("Saved, together with what a colleague changed meanwhile") if edit.merged else _("Saved")
         return done(number, words)
 
-    @expose("/<string:number>/notes", methods=["POST"])
+    @expose("/<string:number>/notes", methods=["GET", "POST"])
     @requires("repair.note")
     def note(self, number: str):
+        if request.method == "GET":
+            return _note_form(repairs.get_repair(number))
         repair, body = repairs.lock_repair(number), request.form.get("body", "")
         try:
             repairs.add_note(repair, body, actor=current_user.actor)
         except Invalid as error:
+            if request.form.get("alone"):
+                return refused(_note_form, number, note=body, faults=error.fields, status=422)
             db.session.rollback()
             facts = ticket_facts(repairs.get_repair(number), note=body, note_faults=error.fields)
-            return show("admin/repairs/ticket.html", "ticket", status=422, **facts)
+            return show("admin/repairs/ticket.html", "ticket", status=422, foot_keys=foot_keys("ticket"), **facts)
         db.session.commit()
         return done(number, _("Note added"))
 
@@ -137,6 +143,13 @@ def _assign_form(repair, *, faults=None):
         "admin/repairs/assign.html", "assign_form", title=_("Assign %(number)s", number=repair.number),
         repair=repair, faults=faults or {}, people=staff.list_assignees(),
         load=queue.count_open(day_ends=day_ends()).by_assignee,
+    )  # fmt: skip
+
+
+def _note_form(repair, *, note="", faults=None):
+    return dialog(
+        "admin/repairs/note.html", "note_form", title=_("Note on %(number)s", number=repair.number),
+        repair=repair, note=note, faults=faults or {},
     )  # fmt: skip
 
 
@@ -184,18 +197,6 @@ def _typed() -> dict[str, str]:
         field: picked[field] if field in picked and value == offered.get(field) else value
         for field, value in _fields("now.").items()
     }
-
-
-def _foot_keys(acts: list[str]) -> list[tuple[tuple[str, ...], str]]:
-    """The single keys that work in the queue for this person, with what they do."""
-    return [
-        (("j", "k"), _("move")),
-        (("Enter",), _("open")),
-        (("x",), _("select")),
-        *[(("s",), _("status"))] * ("move" in acts),
-        *[(("a",), _("assign"))] * ("assign" in acts),
-        (("/",), _("search")),
-    ]
 
 
 def _words(status: str) -> str:

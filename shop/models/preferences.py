@@ -5,19 +5,19 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 DENSITIES = ("comfortable", "compact")
-AFTER_ACTION = ("stay", "next")
+AFTER_ACTION = ("", "stay", "next")
 
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
     """`columns` are those of the queue, empty for all; `view` is the slug of the view that opens first, empty for
-    the role's own; `single_keys` is the switch of WCAG 2.1.4."""
+    the role's own; `single_keys` is the switch of WCAG 2.1.4; `after_action` is empty until it was chosen: stay."""
 
     density: str = "comfortable"
     columns: tuple[str, ...] = ()
     view: str = ""
     single_keys: bool = True
-    after_action: str = "stay"
+    after_action: str = ""
 
     def dumps(self) -> str:
         """Only what differs from the defaults, so that a better default reaches everybody who never chose."""

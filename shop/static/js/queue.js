@@ -1,6 +1,7 @@
 /* The queue: a cursor, single keys, one selection. The rows themselves are kept by rows.js. */
 import "./live.js";
-import { focusScan, onKeys, openForm } from "./keys.js";
+import { copyNumber } from "./copy.js";
+import { openForm, registerKeys } from "./keys.js";
 import { ask, body, rowOf, rows } from "./rows.js";
 
 let cursor = null;
@@ -35,7 +36,18 @@ function step(distance) {
 function act(name, row = current()) {
   if (!row || !body().dataset.acts.split(" ").includes(name)) return false;
   focusRow(row);
-  return openForm(`${location.pathname}${row.dataset.repair}/${name}`);
+  return openForm(`/admin/repairs/${row.dataset.repair}/${name}`);
+}
+
+function copy() {
+  const row = current();
+  return row ? copyNumber(row.dataset.repair) : false;
+}
+
+/* 1 to 9: the tabs, from the left. */
+function goToView(event) {
+  const tab = document.querySelectorAll(".tabs > .tab")[Number(event.key) - 1];
+  return tab ? location.assign(tab.href) : false;
 }
 
 function open(event) {
@@ -52,8 +64,9 @@ function toggle() {
 }
 
 function clear() {
+  if (!rows().some(isChecked)) return false;
   for (const row of rows()) row.querySelector(".check").checked = false;
-  showSelection();
+  return showSelection();
 }
 
 function showSelection() {
@@ -83,14 +96,16 @@ function goBackToPlace() {
 }
 
 const keys = {
-  j: () => step(1),
-  k: () => step(-1),
-  x: toggle,
-  s: () => act("move"),
-  a: () => act("assign"),
-  Enter: open,
-  Escape: clear,
-  "/": focusScan,
+  next: () => step(1),
+  previous: () => step(-1),
+  select: toggle,
+  status: () => act("move"),
+  assign: () => act("assign"),
+  note: () => act("notes"),
+  open,
+  copy,
+  view: goToView,
+  leave: clear,
 };
 
 /* A press on the pill or the person is the same as the key. */
@@ -114,6 +129,6 @@ document.getElementById("selection-bar").addEventListener("click", (event) => {
   const name = event.target.closest("[data-do]")?.dataset.do;
   if (name) keys[name](event);
 });
-onKeys(keys);
+registerKeys(keys);
 window.addEventListener("pagehide", keepPlace);
 goBackToPlace();

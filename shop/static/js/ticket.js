@@ -1,6 +1,7 @@
 /* The ticket: brought up to date in place, without touching what is being typed; and who else is here. */
 import { send, whenLive } from "./live.js";
-import { focusScan, onKeys, openForm } from "./keys.js";
+import { copyNumber } from "./copy.js";
+import { openForm, registerKeys } from "./keys.js";
 import { startDrafts } from "./drafts.js";
 
 const page = () => document.getElementById("ticket");
@@ -91,21 +92,28 @@ document.addEventListener("change", (event) => {
   target.dispatchEvent(new Event("input", { bubbles: true }));
 });
 
-function openAct(key, name) {
-  if (isEditing || !document.querySelector(`[data-act="${key}"]`)) return false;
-  return openForm(`/admin/repairs/${number}/${name}`);
-}
-
-function edit() {
-  const link = document.querySelector('.ticket-acts [aria-keyshortcuts="e"]');
-  return link ? link.click() : false;
+/* A key does what its control does, and nothing where there is none. */
+function useControl(key) {
+  const control = document.querySelector(`.ticket-acts [aria-keyshortcuts="${key}"], .ticket-acts [data-act="${key}"]`);
+  if (!control) return false;
+  control.focus();
+  return control.click();
 }
 
 function writeNote() {
   const area = document.getElementById("note-body");
-  return area ? area.focus() : false;
+  if (!area) return false;
+  area.focus();
+  return area.scrollIntoView({ block: "nearest" });
 }
 
-onKeys({ s: () => openAct("s", "move"), a: () => openAct("a", "assign"), e: edit, n: writeNote, "/": focusScan });
+const keys = {
+  status: () => useControl("s"),
+  assign: () => useControl("a"),
+  edit: () => useControl("e"),
+  note: writeNote,
+  copy: () => copyNumber(number),
+};
+if (!isEditing) registerKeys(keys);
 startDrafts(number);
 whenLive(watch);

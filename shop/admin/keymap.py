@@ -1,0 +1,61 @@
+"""The keys of the console: the one table. `?` lists them, the foot of a page shows the main ones.
+
+What a key does is a function of the same name that a script registers (static/js/keys.js), so a key works where
+its screen has that function, and nowhere else.
+"""
+
+from dataclasses import dataclass, field
+
+from flask_babel import LazyString
+from flask_babel import lazy_gettext as _l
+from flask_login import current_user
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """`press` is the key as browsers name it (KeyboardEvent.key), or a range of digits. `foot`: at whose foot
+    it stands, with which word."""
+
+    does: str
+    press: str
+    words: LazyString
+    permission: str = "console.enter"
+    foot: dict[str, LazyString] = field(default_factory=dict)
+
+
+KEYS = (
+    Key("next", "j", _l("Next row"), "repair.view", {"queue": _l("move")}),
+    Key("previous", "k", _l("Row before"), "repair.view", {"queue": _l("move")}),
+    Key("open", "Enter", _l("Open the ticket"), "repair.view", {"queue": _l("open")}),
+    Key("select", "x", _l("Select the ticket"), "repair.view", {"queue": _l("select")}),
+    Key("select_to_here", "X", _l("Select all from the last one to here"), "repair.view"),
+    Key("view", "1-9", _l("The view at that place"), "repair.view"),
+    Key("status", "s", _l("Change the status"), "repair.move", {"queue": _l("status"), "ticket": _l("status")}),
+    Key("assign", "a", _l("Assign"), "repair.assign", {"queue": _l("assign"), "ticket": _l("assign")}),
+    Key("note", "n", _l("Write a note"), "repair.note", {"queue": _l("note"), "ticket": _l("note")}),
+    Key("edit", "e", _l("Edit the ticket"), "repair.edit", {"ticket": _l("edit")}),
+    Key("copy", ".", _l("Copy the ticket number"), "repair.view"),
+    Key("next_ticket", "]", _l("Next ticket of the list"), "repair.view"),
+    Key("previous_ticket", "[", _l("Ticket before in the list"), "repair.view"),
+    Key("leave", "Escape", _l("Back to the list, or clear the selection"), "repair.view"),
+    Key("search", "/", _l("Go to the search box"), foot={"queue": _l("search")}),
+    Key("help", "?", _l("Show the keys that work here"), foot={"queue": _l("all keys"), "ticket": _l("all keys")}),
+)
+_CAPS = {"Escape": "Esc"}
+
+
+def keys() -> list[tuple[str, str, str]]:
+    """(what it does, the key, its words) of every key that this person's rights allow on some screen."""
+    return [(key.does, key.press, str(key.words)) for key in KEYS if current_user.may(key.permission)]
+
+
+def foot_keys(screen: str) -> list[tuple[tuple[str, ...], str]]:
+    """The main keys of one screen for this person; those that share a word stand together. None when they are off."""
+    if not current_user.preferences.single_keys:
+        return []
+    shown: dict[str, tuple[str, ...]] = {}
+    for key in KEYS:
+        if screen in key.foot and current_user.may(key.permission):
+            word = str(key.foot[screen])
+            shown[word] = (*shown.get(word, ()), _CAPS.get(key.press, key.press))
+    return [(presses, word) for word, presses in shown.items()]
