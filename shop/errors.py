@@ -6,10 +6,12 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from shop.extensions import db
-from shop.models.errors import IdempotencyMismatch, Invalid, NotAllowed, NotFound, SlotFull, Stale
+from shop.models.errors import CannotUndo, IdempotencyMismatch, Invalid, NotAllowed, NotFound, SlotFull, Stale
 
 log = structlog.get_logger(__name__)
-_STATUS = {NotFound: 404, NotAllowed: 403, Invalid: 422, Stale: 409, SlotFull: 409, IdempotencyMismatch: 422}
+_STATUS = {
+    NotFound: 404, NotAllowed: 403, Invalid: 422, Stale: 409, SlotFull: 409, CannotUndo: 409, IdempotencyMismatch: 422,
+}  # fmt: skip
 _PAGES = {400, 403, 404, 405, 409, 413, 422, 429, 500, 503}
 
 

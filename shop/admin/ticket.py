@@ -18,7 +18,9 @@ _ICONS = {
     "repair.moved": "arrow-right",
     "repair.rebooked": "calendar-clock",
     "repair.missed": "calendar-days",
+    "repair.move_undone": "undo-2",
     "repair.assigned": "user-round",
+    "repair.assignment_undone": "undo-2",
     "repair.edited": "pencil",
     "repair.noted": "sticky-note",
 }
@@ -59,7 +61,7 @@ def _people_in(events: list[Event]) -> set[int]:
     """Ids of everyone that the log names: who acted, and who was assigned."""
     ids = {_staff_id(event.actor) for event in events}
     for event in events:
-        if event.verb == "repair.assigned":
+        if event.verb in ("repair.assigned", "repair.assignment_undone"):
             body = json.loads(event.body)
             ids |= {body["from"], body["to"]}
     return ids - {None}
@@ -86,10 +88,10 @@ def _entry(event: Event, texts: dict[int, str], people: dict[int, str]) -> Entry
 
 def _steps(repair: Repair, events: list[Event]) -> list[tuple[State, str, datetime | None]]:
     """The main road as (state, past | skipped | now | ahead, when it was entered)."""
-    entered = {State.RECEIVED: repair.received_at}
+    entered, undone = {State.RECEIVED: repair.received_at}, repairs.undone(events)
     road = (State.EXPECTED, *MAIN_ROAD) if repair.status == State.EXPECTED else MAIN_ROAD
     for event in reversed(events):
-        if event.verb == "repair.moved":
+        if event.verb == "repair.moved" and event.version not in undone:
             entered[json.loads(event.body)["to"]] = datetime.fromisoformat(event.at)
     here = road.index(repair.status) if repair.status in road else len(road)
     return [

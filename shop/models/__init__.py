@@ -11,4 +11,5 @@ from shop.models import (  # noqa: F401
     pricing,
     repair,
     staff,
+    undo,
 )

@@ -3,7 +3,7 @@
 import re
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import ForeignKey, Index, String, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from shop.extensions import db
@@ -19,6 +19,10 @@ class Customer(db.Model):
     email: Mapped[str] = mapped_column(String(254), default="")
     phone: Mapped[str] = mapped_column(String(20), default="")
     locale: Mapped[str] = mapped_column(String(5), default="en")
+    # Whether they want mails about the status of a repair; who said so last ('' while nobody has), and when.
+    may_email: Mapped[bool] = mapped_column(default=True, server_default=true())
+    may_email_source: Mapped[str] = mapped_column(String(20), default="", server_default="")
+    may_email_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 
 

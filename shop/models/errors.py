@@ -54,3 +54,9 @@ class IdempotencyMismatch(ShopError):
     """The key was used before with another body."""
 
     code = "idempotency_mismatch"
+
+
+class CannotUndo(ShopError):
+    """It is too late, or what was done has been changed since. Nothing was changed."""
+
+    code = "cannot_undo"

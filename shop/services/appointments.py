@@ -91,12 +91,14 @@ def note_arrival(repair: Repair, *, at: datetime) -> datetime:
     return repair.due_at
 
 
-def give_back_slot(repair: Repair) -> None:
-    """A cancelled booking frees its time for others, once; what has begun nobody else can use."""
+def give_back_slot(repair: Repair) -> int | None:
+    """A cancelled booking frees its time for others, once; what has begun nobody else can use. Returns the slot."""
     booking = find_booking(repair)
-    if booking and booking.slot and booking.slot.starts_at > utc_now():
-        slots.release(booking.slot)
-        booking.slot_id = None
+    if booking is None or booking.slot is None or booking.slot.starts_at <= utc_now():
+        return None
+    slots.release(booking.slot)
+    freed, booking.slot_id = booking.slot_id, None
+    return freed
 
 
 def _require(actor: Actor, permission: str) -> None:

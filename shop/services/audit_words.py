@@ -13,7 +13,9 @@ VERBS = {
     "repair.moved": "Moved to {to}",
     "repair.rebooked": "Moved the appointment to {slot}",
     "repair.missed": "Noted that nobody came",
+    "repair.move_undone": "Move undone, back to {to}",
     "repair.assigned": "Given to {to}",
+    "repair.assignment_undone": "Assignment undone, back to {to}",
     "repair.edited": "Edited {fields}",
     "repair.noted": "Wrote an internal note",
     "repair.delivery_resent": "Sent delivery {delivery} ({subscriber}) again",
@@ -53,7 +55,10 @@ KINDS = {
     "device_model": "Catalogue",
     "customer_account": "Customer accounts",
 }
-_FIELD_OF = {"repair.moved": "status", "repair.assigned": "assignee", "staff.role_changed": "role"}
+_FIELD_OF = {
+    "repair.moved": "status", "repair.move_undone": "status", "repair.assigned": "assignee",
+    "repair.assignment_undone": "assignee", "staff.role_changed": "role",
+}  # fmt: skip
 _SAID_ELSEWHERE = ("from", "to", "fields", "changes", "total", "currency", "role")
 LOCALE = "en_GB"
 _NOBODY = "nobody"

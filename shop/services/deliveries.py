@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import structlog
-from sqlalchemy import ColumnElement, bindparam, exists, func, literal_column, select, update
+from sqlalchemy import ColumnElement, bindparam, exists, func, literal_column, or_, select, update
 from sqlalchemy.orm import aliased
 
 from shop import database
@@ -191,6 +191,8 @@ def _claim_statement(lease: float):
         older.subscriber == Delivery.subscriber,
         older.ordering_key == Delivery.ordering_key,
         _unfinished(older),
+        # What is held for its time, and was never tried, holds nobody else up.
+        or_(older.attempt > 0, older.due_at <= database_now()),
         older.id < Delivery.id,
     )
     candidates = (

@@ -12,7 +12,8 @@ from shop.models.account import AccountToken, CustomerAccount
 from shop.models.base import utc_now
 from shop.models.booking import BookingDraft, IdempotencyKey
 from shop.models.staff import SignIn
-from shop.services import accounts, drafts, idempotency, staff
+from shop.models.undo import UndoableAct
+from shop.services import accounts, drafts, idempotency, staff, undo
 
 BATCH = 500
 
@@ -26,6 +27,7 @@ class Forgotten:
     sign_ins: int = 0
     account_tokens: int = 0
     customer_accounts: int = 0
+    undoable_acts: int = 0
 
     @property
     def total(self) -> int:
@@ -56,6 +58,7 @@ def _rules() -> list[tuple[str, type, ColumnElement[bool]]]:
         ("sign_ins", SignIn, (SignIn.expires_at < now - staff.KEPT_AFTER_END) & _was_seen_later()),
         ("account_tokens", AccountToken, AccountToken.expires_at < now),
         ("customer_accounts", CustomerAccount, _is_unused(now - accounts.LINK_LIFE)),
+        ("undoable_acts", UndoableAct, UndoableAct.expires_at < now - undo.KEPT),
     ]
 
 

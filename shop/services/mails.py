@@ -1,6 +1,8 @@
 """Mails to customers: written when a delivery is due, kept in the outbox exactly once for each delivery."""
 
+import hashlib
 import json
+from dataclasses import asdict, astuple, dataclass
 from functools import cache
 
 import css_inline
@@ -14,18 +16,19 @@ from shop.models.outbox import OutboxMessage
 from shop.models.pricing import Quote
 from shop.models.repair import Repair
 from shop.models.workflow import State
-from shop.services import accounts, appointments, pricing
+from shop.services import accounts, appointments, messages, pricing
 from shop.services.deliveries import Owed, handles
 from shop.services.leases import held
 from shop.services.locations import home_location
 from shop.services.statuses import STATUSES
-from shop.services.subscriptions import MAIL, TOLD_BY_MAIL
+from shop.services.subscriptions import MAIL, TOLD_BY_MAIL, held_until
 
 BOOKED, REBOOKED, MISSED = "repair.booked", "repair.rebooked", "repair.missed"
 LINK_ASKED = "customer_account.link_asked"
 LINK_TEMPLATE = "account_link"
 # Events with a mail of their own; the states of `TOLD_BY_MAIL` share one.
 _OWN = {BOOKED: "booking_confirmation", REBOOKED: "appointment_moved", MISSED: "appointment_missed"}
+STATUS_TEMPLATE = "status_update"
 
 
 @handles(MAIL)
@@ -40,11 +43,36 @@ def deliver(delivery: Owed) -> None:
     repair = _repair_of(delivery)
     state = _state_of(delivery)
     template = _template(delivery.event.verb, state)
-    reason = _reason_to_skip(repair, state, template, verb=delivery.event.verb)
+    reason = _reason_to_skip(delivery, repair, state, template)
     if repair is None or reason:
         _skip(delivery, reason)
     elif not _is_written(delivery):
         db.session.add(_write(delivery, repair, state, template))
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message as it is sent. `channel` is by what; texts are whole."""
+
+    template: str
+    locale: str
+    recipient: str
+    subject: str
+    text: str
+    html: str
+    channel: str = messages.EMAIL
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for two messages that say the same to the same person."""
+        return hashlib.sha256("\0".join(astuple(self)).encode()).hexdigest()
+
+
+def compose(repair: Repair, state: State, *, template: str = STATUS_TEMPLATE) -> Message:
+    """The message about `state`, word for word as it is sent: what is shown beforehand is made here too."""
+    locale = repair.customer.locale
+    parts = preview(repair, template=template, state=state, locale=locale)
+    return Message(template, locale, repair.customer.email, **parts)
 
 
 def preview(repair: Repair, *, template: str, state: State, locale: str) -> dict[str, str]:
@@ -102,31 +130,30 @@ def _template(verb: str, state: State) -> str:
     """
     if verb in _OWN:
         return _OWN[verb]
-    return "status_update" if state in TOLD_BY_MAIL else ""
+    return STATUS_TEMPLATE if state in TOLD_BY_MAIL else ""
 
 
-def _reason_to_skip(repair: Repair | None, state: State, template: str, *, verb: str) -> str:
+def _reason_to_skip(delivery: Owed, repair: Repair | None, state: State, template: str) -> str:
     if repair is None:
         return "the repair is gone"
-    if verb in (REBOOKED, MISSED) and repair.status != State.EXPECTED:
+    if delivery.event.verb in (REBOOKED, MISSED) and repair.status != State.EXPECTED:
         return "the appointment is over"
     if not template:
         return f"customers hear nothing of {state}"
     if not repair.customer.email:
         return "the customer has no e-mail"
+    if template == STATUS_TEMPLATE and not repair.customer.may_email:
+        return "the customer wants no mails about the status"
+    if repair.status != state and held_until(delivery.event.body):
+        # Dropped at the move already, unless the relay was late.
+        return f"the repair is not {state} any more"
     return ""
 
 
 def _write(delivery: Owed, repair: Repair, state: State, template: str) -> OutboxMessage:
-    locale = repair.customer.locale
-    return OutboxMessage(
-        delivery_id=delivery.id,
-        repair_id=repair.id,
-        template=template,
-        locale=locale,
-        recipient=repair.customer.email,
-        **preview(repair, template=template, state=state, locale=locale),
-    )
+    message = asdict(compose(repair, state, template=template))
+    del message["channel"]
+    return OutboxMessage(delivery_id=delivery.id, repair_id=repair.id, **message)
 
 
 def _facts(repair: Repair, state: State, locale: str) -> dict:

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from sqlalchemy import bindparam, func, insert, select, text, update
+from sqlalchemy import bindparam, func, select, text, update
 
 from shop.extensions import db
 from shop.models.base import database_now, utc_now
 from shop.models.event import GENESIS, Delivery, DeliveryState, Event, seal
 from shop.services.deliveries import Owed, handles
-from shop.services.subscriptions import owed_to
+from shop.services.statements import insert_if_absent
+from shop.services.subscriptions import held_until, owed_to
 
 log = structlog.get_logger(__name__)
 
@@ -122,14 +123,20 @@ def _route(fact) -> tuple[str, ...]:
 
 
 def _delivery(fact, subscriber: str) -> dict:
-    return {"event_id": fact.id, "subscriber": subscriber, "ordering_key": fact.aggregate}
+    owed = {"event_id": fact.id, "subscriber": subscriber, "ordering_key": fact.aggregate}
+    held = held_until(fact.body)
+    return {**owed, "due_at": held} if held else owed
 
 
 def _owe(deliveries: list[dict]) -> None:
-    if deliveries:
-        moment = database_now()
-        statement = insert(Delivery).values(state=DeliveryState.WAITING, due_at=moment, created_at=moment)
-        db.session.connection().execute(statement, deliveries)
+    """What was taken back before its event had a place has its row already, see services/holds.py."""
+    now = {"state": DeliveryState.WAITING, "created_at": database_now()}
+    at_once = [owed for owed in deliveries if "due_at" not in owed]
+    held = [owed for owed in deliveries if "due_at" in owed]
+    for owed, values in ((at_once, {**now, "due_at": database_now()}), (held, now)):
+        if owed:
+            statement = insert_if_absent(Delivery, unique=["event_id", "subscriber"], values=values)
+            db.session.connection().execute(statement, owed)
 
 
 @handles(UNROUTED)

@@ -1,6 +1,9 @@
 """What the shop does with a repair: move it, assign it, edit it, note on it."""
 
+import json
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.orm import joinedload, selectinload
@@ -14,8 +17,9 @@ from shop.models.event import Event
 from shop.models.repair import FIRST_NUMBER, Note, Repair
 from shop.models.staff import Staff
 from shop.models.workflow import State, Transition, find_transition, moves_from
-from shop.services import appointments
+from shop.services import appointments, holds, messages
 from shop.services.events import hold, record
+from shop.services.undo import MESSAGE, Step
 
 LONGEST_TEXT = 10_000
 LONGEST_SHORT_TEXT = 160
@@ -47,6 +51,15 @@ class Edit:
     merged: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What one move did: `step` takes it back; `told` is True when a message to the customer will leave."""
+
+    transition: Transition
+    step: Step
+    told: bool
+
+
 def get_repair(number: str) -> Repair:
     """The repair with all that its page shows. Raises NotFound."""
     query = (
@@ -70,12 +83,20 @@ def lock_repair(number: str) -> Repair:
     return repair
 
 
-def move(repair: Repair, target: State | str, *, actor: Actor, seen: State | str | None = None) -> Transition:
-    """Moves a locked repair along the workflow.
+def move(
+    repair: Repair,
+    target: State | str,
+    *,
+    actor: Actor,
+    seen: State | str | None = None,
+    send: messages.Send = messages.AT_ONCE,
+) -> Moved:
+    """Moves a locked repair along the workflow; `send` is when its customer is told, if this is told at all.
 
     `seen` is the status that the person had on screen: if a colleague has moved it since, raises Stale.
     Raises NotAllowed for a missing right, Invalid for a move that does not exist or a field that must be
     filled in first. Moving to the state it is in is refused like any other move that does not exist.
+    What is still held about where it was does not leave any more: it would not be true.
     """
     if seen is not None and seen != repair.status:
         raise Stale({"status": (seen, repair.status, target)})
@@ -86,31 +107,63 @@ def move(repair: Repair, target: State | str, *, actor: Actor, seen: State | str
     missing = {field: _MISSING[field] for field in transition.needs if not getattr(repair, field).strip()}
     if missing:
         raise Invalid(missing)
-    now = utc_now()
-    before, since = repair.status, repair.status_since
+    return _move(repair, transition, actor=actor, send=send)
+
+
+def _move(repair: Repair, transition: Transition, *, actor: Actor, send: messages.Send) -> Moved:
+    now, told = utc_now(), messages.is_told(repair, transition.target)
+    before: dict[str, Any] = {
+        "from": repair.status, "since_before": _iso(repair.status_since), "waiting_on": repair.waiting_on,
+        "closed_at": _iso(repair.closed_at), "received_at": _iso(repair.received_at),
+        "due_at_before": _iso(repair.due_at), "booking": None,
+    }  # fmt: skip
+    minutes = int((now - repair.status_since).total_seconds() // 60)
     repair.enter(transition.target, at=now)
     repair.updated_at = now
-    body = {"from": before, "to": transition.target, "minutes": int((now - since).total_seconds() // 60)}
+    dropped = holds.drop_held(f"repair:{repair.id}")
+    body = {"from": before["from"], "to": transition.target, "minutes": minutes, **(send.facts(now) if told else {})}
+    slot = None
     if transition.target == State.CANCELLED:
-        appointments.give_back_slot(repair)
-    elif before == State.EXPECTED:
+        slot = appointments.give_back_slot(repair)
+    elif before["from"] == State.EXPECTED:
+        before["booking"] = _arrival_facts(repair)
         body["due_at"] = appointments.note_arrival(repair, at=now).isoformat()
-    record("repair.moved", repair, actor=actor, body=body)
-    return transition
+    recorded = record("repair.moved", repair, actor=actor, body=body)
+    told = told and send.when != messages.When.NONE
+    facts = {
+        **before, "to": transition.target, "since": _iso(now), "permission": transition.permission,
+        "due_at": _iso(repair.due_at), "slot": slot, "dropped": dropped, "version": recorded.version,
+    }  # fmt: skip
+    if told:
+        facts[MESSAGE] = recorded.id
+    return Moved(transition, Step("move", repair.id, facts), told)
 
 
-def assign(repair: Repair, assignee_id: int | None, *, actor: Actor) -> None:
-    """Gives a locked repair to someone, or to nobody. Assigning to who has it changes nothing."""
+def _arrival_facts(repair: Repair) -> dict[str, str | None] | None:
+    booking = appointments.find_booking(repair)
+    return {name: _iso(getattr(booking, name)) for name in ("arrived_at", "missed_at")} if booking else None
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def assign(repair: Repair, assignee_id: int | None, *, actor: Actor) -> Step | None:
+    """Gives a locked repair to someone, or to nobody; returns how to take that back.
+
+    Assigning to who has it changes nothing.
+    """
     actor.require("repair.assign")
     if assignee_id == repair.assignee_id:
-        return
+        return None
     if assignee_id is not None:
         person = db.session.get(Staff, assignee_id)
         if person is None or person.disabled_at or not person.actor.may("repair.move"):
             raise Invalid({"assignee": "Choose someone who works on repairs."})
     before, repair.assignee_id = repair.assignee_id, assignee_id
     repair.updated_at = utc_now()
-    record("repair.assigned", repair, actor=actor, body={"from": before, "to": assignee_id})
+    recorded = record("repair.assigned", repair, actor=actor, body={"from": before, "to": assignee_id})
+    return Step("assign", repair.id, {"from": before, "to": assignee_id, "version": recorded.version})
 
 
 def edit(repair: Repair, changes: dict[str, str], *, base: dict[str, str], actor: Actor) -> Edit:
@@ -180,6 +233,11 @@ def timeline(repair: Repair) -> list[Event]:
     """The log of one repair, newest first."""
     query = select(Event).where(Event.aggregate == f"repair:{repair.id}").order_by(Event.version.desc())
     return list(db.session.scalars(query))
+
+
+def undone(events: list[Event]) -> set[int]:
+    """Versions of the facts that were taken back. Who counts time in a state passes over them."""
+    return {json.loads(event.body)["undoes"] for event in events if event.verb.endswith("_undone")}
 
 
 def notes(repair: Repair) -> list[Note]:

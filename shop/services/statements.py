@@ -15,8 +15,12 @@ def insert_if_absent(model, *, unique: list[str], values: dict):
 
     Waits for a rival that is writing the same row, until it has committed or given up.
     """
-    statement = _INSERT[db.engine.dialect.name](model).values(**values)
-    return statement.on_conflict_do_nothing(index_elements=unique)
+    return insert_statement(model).values(**values).on_conflict_do_nothing(index_elements=unique)
+
+
+def insert_statement(model):
+    """An INSERT that can say what happens on a conflict."""
+    return _INSERT[db.engine.dialect.name](model)
 
 
 def as_written(number: int) -> ColumnElement[int]:

@@ -6,6 +6,7 @@ that missed one asks for all since the last position it saw.
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 
 from shop.models.workflow import State
 
@@ -31,7 +32,9 @@ SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "repair.moved": (MAIL,),
     "repair.rebooked": (MAIL,),
     "repair.missed": (MAIL,),
+    "repair.move_undone": (),
     "repair.assigned": (),
+    "repair.assignment_undone": (),
     "repair.edited": (),
     "repair.noted": (),
     "repair.imported": (),
@@ -67,8 +70,8 @@ SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
 }
 
 
-def _is_inner_move(body: dict) -> bool:
-    return body.get("to") in INNER
+def _tells_nobody(body: dict) -> bool:
+    return body.get("to") in INNER or body.get("message") == "none"
 
 
 def _is_untold(body: dict) -> bool:
@@ -77,7 +80,7 @@ def _is_untold(body: dict) -> bool:
 
 # What an event says can make it nobody's business: then no delivery is owed.
 UNLESS: dict[tuple[str, str], Callable[[dict], bool]] = {
-    ("repair.moved", MAIL): _is_inner_move,
+    ("repair.moved", MAIL): _tells_nobody,
     ("repair.rebooked", MAIL): _is_untold,
     ("repair.missed", MAIL): _is_untold,
 }
@@ -95,3 +98,9 @@ def owed_to(verb: str, body: str) -> tuple[str, ...]:
         return names
     facts = json.loads(body)
     return tuple(name for name in names if (verb, name) not in UNLESS or not UNLESS[verb, name](facts))
+
+
+def held_until(body: str) -> datetime | None:
+    """Before this moment nothing of the event leaves the shop; None: it leaves at once. Decided by who acted."""
+    moment = json.loads(body).get("leaves_at") if '"leaves_at"' in body else None
+    return datetime.fromisoformat(moment) if moment else None

@@ -61,11 +61,11 @@ def find_by_number(number: str, *, email: str) -> Repair | None:
 
 
 def history(repair: Repair) -> list[Entry]:
-    """Every state in order of time. Notes, assignments and edits are not the customer's to see."""
+    """Every state in order of time. Notes, assignments, edits and what was undone are not the customer's to see."""
     events = list(reversed(repairs.timeline(repair)))
-    entries = [_beginning(repair, events)]
+    entries, undone = [_beginning(repair, events)], repairs.undone(events)
     for event in events:
-        if event.verb == "repair.moved":
+        if event.verb == "repair.moved" and event.version not in undone:
             entries.append(Entry(State(json.loads(event.body)["to"]), _moment(event)))
     return entries
 

@@ -1,0 +1,75 @@
+"""How each act on a ticket is taken back. Imported once, by who offers the undo."""
+
+from datetime import datetime
+from typing import Any
+
+from flask_babel import gettext as _
+from sqlalchemy import update
+
+from shop.extensions import db
+from shop.models.actor import Actor
+from shop.models.booking import Booking, Slot
+from shop.models.errors import CannotUndo
+from shop.models.repair import Repair
+from shop.models.workflow import State
+from shop.services import appointments, holds
+from shop.services.statements import changed_rows
+from shop.services.undo import (
+    changed_since,
+    hold_back_message,
+    record_undone,
+    reverse_field,
+    reverses,
+)
+
+reverse_field("assign", "assignee_id", verb="repair.assignment_undone", permission="repair.assign")
+
+
+@reverses("move")
+def _reverse_move(repair: Repair, facts: dict[str, Any], actor: Actor) -> None:
+    """As if it had not been moved: also since when it is where it was, so that times in a state stay true."""
+    actor.require(facts["permission"])
+    if repair.status != facts["to"] or repair.status_since != datetime.fromisoformat(facts["since"]):
+        raise changed_since(repair)
+    hold_back_message(repair, facts)
+    if facts["slot"]:
+        _take_slot_again(repair, facts["slot"])
+    repair.enter(State(facts["from"]), at=datetime.fromisoformat(facts["since_before"]))
+    repair.waiting_on = facts["waiting_on"]
+    repair.closed_at = _moment(facts["closed_at"])
+    repair.received_at = datetime.fromisoformat(facts["received_at"])
+    if repair.due_at == datetime.fromisoformat(facts["due_at"]):
+        repair.due_at = datetime.fromisoformat(facts["due_at_before"])
+    if facts["booking"]:
+        _expect_again(repair, facts["booking"])
+    holds.revive(facts["dropped"])
+    record_undone("repair.move_undone", repair, facts, actor=actor)
+
+
+def _expect_again(repair: Repair, before: dict[str, str | None]) -> None:
+    booking = appointments.find_booking(repair)
+    if booking is not None:
+        booking.arrived_at, booking.missed_at = _moment(before["arrived_at"]), _moment(before["missed_at"])
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _take_slot_again(repair: Repair, slot_id: int) -> None:
+    taken = db.session.execute(
+        update(Slot)
+        .where(Slot.id == slot_id, Slot.taken < Slot.capacity)
+        .values(taken=Slot.taken + 1)
+        .execution_options(synchronize_session=False)
+    )
+    given = db.session.execute(
+        update(Booking)
+        .where(Booking.repair_id == repair.id, Booking.slot_id.is_(None))
+        .values(slot_id=slot_id)
+        .execution_options(synchronize_session=False)
+    )
+    if changed_rows(taken) != 1 or changed_rows(given) != 1:
+        raise CannotUndo(
+            _("The time that %(number)s had was taken by someone else: book another one.", number=repair.number)
+        )
