@@ -144,7 +144,7 @@ def summary(repair_ids: Iterable[int], target: State | str) -> Summary:
             .where(Repair.id.in_(ids[start : start + _AT_ONCE_STATEMENT]))
             .subquery()
         )
-        query = select(*people.c, func.count()).group_by(*people.c)
+        query = select(people, func.count()).group_by(*people.c)
         for has_address, may_email, locale, number in db.session.execute(query):
             counted[_counted_as(has_address, may_email, locale)] += number
     return Summary(
