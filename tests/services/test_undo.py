@@ -15,6 +15,7 @@ from shop.models.permissions import Role
 from shop.models.undo import GRACE_SECONDS, UNDO_SECONDS
 from shop.models.workflow import State
 from shop.services import (
+    appointments,
     deliveries,
     messages,
     relay,
@@ -269,7 +270,7 @@ def test_undone_cancellation_has_its_slot_again(cracked_iphone, owner, session):
 
     session.refresh(slot)
     assert (given_back, slot.taken) == (0, 1)
-    assert repairs.find_booking(cracked_iphone).slot_id == slot.id
+    assert appointments.find_booking(cracked_iphone).slot_id == slot.id
     assert facts_of(cracked_iphone)[2:] == (True, "us", None)
 
 
@@ -321,7 +322,7 @@ def test_held_mail_that_the_relay_owes_only_after_the_next_move_is_skipped(teste
 def test_undone_arrival_is_expected_again_with_its_old_promise(app, owner, session):
     repair = factories.repair(State.EXPECTED)
     slot = booked_slot(repair)
-    booking = repairs.find_booking(repair)
+    booking = appointments.find_booking(repair)
     before = (repair.received_at, repair.due_at, booking.arrived_at, booking.slot_id)
     offer = move(repair, State.RECEIVED, by=owner)
     arrived = booking.arrived_at
