@@ -3,7 +3,7 @@
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from shop import background, cli, database, errors, filters, locales, logs, security, websocket
+from shop import background, cli, database, errors, filters, locales, logs, once, security, websocket
 from shop.config import Settings, load_settings
 from shop.extensions import babel, csrf, db, htmx, limiter, login_manager, mail, migrate, socketio
 
@@ -85,6 +85,8 @@ def register_request_hooks(app: Flask) -> None:
     locales.init_app(app)
     filters.init_app(app)
     errors.init_app(app)
+    # Last: what is registered last looks at an answer first.
+    once.init_app(app)
 
 
 def register_blueprints(app: Flask) -> None:

@@ -7,6 +7,7 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField, PasswordField, StringField
 from wtforms.validators import InputRequired, Length
 
+from shop import once
 from shop.admin.access import path_of_page
 from shop.extensions import db, htmx, limiter
 from shop.security import local_path
@@ -68,7 +69,8 @@ def _confirm(form: ConfirmForm) -> bool:
         )
     except staff.SignInFailed:
         form.sudo_password.errors = [_WRONG]
-    db.session.commit()
+    with once.not_yet():
+        db.session.commit()
     return not form.errors
 
 
@@ -77,7 +79,7 @@ def _is_sent() -> bool:
 
 
 def _other_fields() -> list[tuple[str, str]]:
-    own = {"csrf_token", "sudo_password", "sudo_code", "sudo_back"}
+    own = {"csrf_token", once.FIELD, "sudo_password", "sudo_code", "sudo_back"}
     return [(name, value) for name, value in request.form.items(multi=True) if name not in own]
 
 

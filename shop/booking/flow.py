@@ -5,6 +5,7 @@ from functools import wraps
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask_babel import get_locale, gettext
 
+from shop import once
 from shop.extensions import db, limiter
 from shop.models.booking import BookingDraft
 from shop.services import draft_prices, drafts
@@ -40,6 +41,8 @@ def step(this: Step):
             answers = drafts.answers_of(draft)
             if drafts.is_ahead(this, answers):
                 return redirect(step_url(draft, drafts.first_incomplete(answers)), 303)
+            if is_refresh():
+                once.let_repeat()
             return view(draft)
 
         asked = _bookings_limit(handle) if this is Step.REVIEW else handle

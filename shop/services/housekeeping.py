@@ -53,7 +53,7 @@ def forget_old(*, is_stopping: Callable[[], bool] = lambda: False) -> Forgotten:
 def _rules() -> list[tuple[str, type, ColumnElement[bool]]]:
     now = utc_now()
     return [
-        ("idempotency_keys", IdempotencyKey, IdempotencyKey.created_at < now - idempotency.KEPT),
+        ("idempotency_keys", IdempotencyKey, idempotency.is_old(now)),
         ("booking_drafts", BookingDraft, BookingDraft.expires_at < now - drafts.KEPT_AFTER_END),
         ("sign_ins", SignIn, (SignIn.expires_at < now - staff.KEPT_AFTER_END) & _was_seen_later()),
         ("account_tokens", AccountToken, AccountToken.expires_at < now),

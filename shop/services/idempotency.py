@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from flask_babel import gettext
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, Connection, delete, select, update
 
 from shop.extensions import db
 from shop.models.base import utc_now
@@ -15,6 +15,9 @@ from shop.services.statements import insert_if_absent
 
 # How long a repeated request is answered from memory; then housekeeping may forget it.
 KEPT = timedelta(days=30)
+# A form is sent again within minutes, or not at all.
+FORMS = "form:"
+FORMS_KEPT = timedelta(days=2)
 
 
 def remembered(scope: str, key: str, request: dict) -> dict | None:
@@ -38,6 +41,33 @@ def remembered(scope: str, key: str, request: dict) -> dict | None:
 def remember(scope: str, key: str, answer: dict) -> None:
     """Keeps the answer of a key that `remembered` gave to this transaction."""
     db.session.execute(update(IdempotencyKey).where(_is(scope, key)).values(answer=json.dumps(answer)))
+
+
+def claim(scope: str, key: str) -> bool:
+    """Notes in this transaction that the key is used. False if it was, also by a rival that has just committed."""
+    return _claim(scope, key, "")
+
+
+def find_answer(scope: str, key: str) -> dict | None:
+    """The answer to a key that was claimed, empty while it is not known; None for a key that nobody has used."""
+    stored = db.session.scalar(select(IdempotencyKey.answer).where(_is(scope, key)))
+    return None if stored is None else json.loads(stored) or {}
+
+
+def keep_answer(connection: Connection, scope: str, key: str, answer: dict) -> None:
+    """After the commit that claimed the key: only then is the answer made."""
+    connection.execute(update(IdempotencyKey).where(_is(scope, key)).values(answer=json.dumps(answer)))
+
+
+def release(connection: Connection, scope: str, key: str) -> None:
+    """Frees a key whose request was refused after all."""
+    connection.execute(delete(IdempotencyKey).where(_is(scope, key)))
+
+
+def is_old(now: datetime) -> ColumnElement[bool]:
+    """Which keys may be forgotten."""
+    of_form = IdempotencyKey.scope.startswith(FORMS) & (IdempotencyKey.created_at < now - FORMS_KEPT)
+    return (IdempotencyKey.created_at < now - KEPT) | of_form
 
 
 def _claim(scope: str, key: str, digest: str) -> bool:

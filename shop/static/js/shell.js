@@ -1,4 +1,5 @@
 /* What every page has: the CSRF header, toasts, relative times, menus, dialogs, buttons at work. */
+import { startOnce } from "./once.js";
 import { startTimes } from "./times.js";
 import { startToasts } from "./toast.js";
 
@@ -127,5 +128,6 @@ window.addEventListener("pageshow", (event) => {
 });
 focusErrors(document);
 showCurrentTabs();
+startOnce();
 startTimes();
 startToasts();
