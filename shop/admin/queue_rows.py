@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
-from flask import current_app
+from flask import current_app, request
 from flask_babel import get_locale, get_timezone, to_user_timezone
-from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from jinja2_fragments.flask import render_block
 from markupsafe import Markup
@@ -14,8 +14,8 @@ from markupsafe import Markup
 from shop.models.base import utc_now
 from shop.models.staff import initials
 from shop.models.workflow import NEVER_LATE
-from shop.services import queue
-from shop.services.memory import log_state, recall
+from shop.services import queue, saved_views
+from shop.services.memory import LogState, log_state, recall
 
 _REMEMBERED = 4096
 
@@ -28,26 +28,46 @@ class Tab:
     risk: bool = False
 
 
+# The shop's own views; the others have the name that somebody gave them.
+_LABELS = {
+    "open": _l("All open"),
+    "late": _l("Late"),
+    "today": _l("Due today"),
+    "mine": _l("My bench"),
+    "unassigned": _l("Unassigned"),
+    "approve": _l("To approve"),
+    "parts": _l("Waiting for parts"),
+    "ready": _l("Ready"),
+    "approval-over-2-days": _l("Awaiting approval over 2 days"),
+    "ready-over-7-days": _l("Ready, not collected over 7 days"),
+    "closed": _l("Closed"),
+    "all": _l("All"),
+}
+
+
+def label_of(view: saved_views.View) -> str:
+    return view.name or str(_LABELS[view.slug])
+
+
+def asked(state: LogState) -> tuple[queue.Filters, saved_views.Views]:
+    """What the address asks for, and the views that this person may open. `state` is where the log stands."""
+    views = saved_views.views_of(current_user.actor, current_user.preferences, state=state)
+    return views.read_filters(request.args), views
+
+
 def day_ends() -> datetime:
     """When the shop's today is over."""
     tomorrow = to_user_timezone(utc_now()).date() + timedelta(days=1)
     return datetime.combine(tomorrow, datetime.min.time(), get_timezone())
 
 
-def tabs(counts: queue.Counts) -> list[Tab]:
-    status, assignee = counts.by_status.get, counts.by_assignee.get
-    return [
-        Tab("open", _("All open"), counts.open),
-        Tab("late", _("Late"), counts.late, risk=True),
-        Tab("today", _("Due today"), counts.today),
-        Tab("mine", _("My bench"), assignee(current_user.id, 0)),
-        Tab("unassigned", _("Unassigned"), assignee(None, 0)),
-        Tab("approve", _("To approve"), status("awaiting_approval", 0)),
-        Tab("parts", _("Waiting for parts"), status("awaiting_parts", 0)),
-        Tab("ready", _("Ready"), status("ready", 0)),
-        Tab("closed", _("Closed")),
-        Tab("all", _("All")),
+def tabs(counts: queue.Counts, views: saved_views.Views) -> tuple[list[Tab], list[Tab]]:
+    """Those in the bar, and those one press further on."""
+    all_tabs = [
+        Tab(view.slug, label_of(view), counts.of(view.filters, me=current_user.id), risk=view.slug == "late")
+        for view in views.all
     ]
+    return all_tabs[: len(views.bar)], all_tabs[len(views.bar) :]
 
 
 def render_rows(rows, *, shown: set[str] | None = None) -> list[Markup]:
@@ -57,17 +77,18 @@ def render_rows(rows, *, shown: set[str] | None = None) -> list[Markup]:
     return [_render(tuple(row), names, shown is not None and row.number not in shown, minute, locale) for row in rows]
 
 
-def changes(filters: queue.Filters, numbers: list[str]) -> str:
+def changes(numbers: list[str]) -> str:
     """Rows that changed and the tabs with their new counts, for a list that is open.
 
     After a change every open list asks at the same moment, mostly for the same: the rows are made once.
     """
     end, state = day_ends(), log_state()
+    filters, views = asked(state)
     key = ("rows", filters, tuple(numbers), current_user.id if filters.is_personal else 0, end, str(get_locale()))
     rows = recall(state, (*key, queue.minute(utc_now())), lambda: _changed_rows(filters, numbers, end))
-    counts = queue.count_open(day_ends=end, state=state)
-    bar = render_block("admin/repairs/queue.html", "queue_tabs", filters=filters, tabs=tabs(counts))
-    return Markup("<table><tbody>{}</tbody></table>{}").format(rows, Markup(bar))  # noqa: S704 - both are escaped
+    bar, more = tabs(queue.count_open(day_ends=end, state=state), views)
+    head = render_block("admin/repairs/queue.html", "queue_tabs", filters=filters, tabs=bar, more=more)
+    return Markup("<table><tbody>{}</tbody></table>{}").format(rows, Markup(head))  # noqa: S704 - both are escaped
 
 
 def _changed_rows(filters: queue.Filters, numbers: list[str], end: datetime) -> Markup:

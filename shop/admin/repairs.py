@@ -14,7 +14,7 @@ from shop.admin.access import requires
 from shop.admin.answers import dialog, done, refused
 from shop.admin.console import ConsoleView, show
 from shop.admin.keymap import foot_keys
-from shop.admin.queue_rows import changes, day_ends, render_rows, tabs
+from shop.admin.queue_rows import asked, changes, day_ends, render_rows, tabs
 from shop.admin.ticket import ticket_facts
 from shop.extensions import db
 from shop.models.errors import Invalid, Stale
@@ -34,16 +34,17 @@ class RepairsView(ConsoleView):
     @expose("/")
     @requires("repair.view")
     def index(self):
-        filters, end = queue.parse_filters(request.args), day_ends()
         # First where the log stands: what comes later is told to the open page.
-        state = log_state()
+        state, end = log_state(), day_ends()
+        filters, views = asked(state)
         counts = queue.count_open(day_ends=end, state=state)
         page = queue.page(filters, me=current_user.id, day_ends=end, state=state)
         acts = [act for act, right in _ACTS.items() if current_user.may(right)]
+        bar, more = tabs(counts, views)
         return show(
             "admin/repairs/queue.html", "queue_body", shell_kept=True,
             filters=filters, page=page, rows=render_rows(page.rows),
-            counts=counts, tabs=tabs(counts), people=recall(state.of_staff(), "assignees", staff.list_assignees),
+            counts=counts, tabs=bar, more=more, people=recall(state.of_staff(), "assignees", staff.list_assignees),
             acts=acts, foot_keys=foot_keys("queue"),
         )  # fmt: skip
 
@@ -51,8 +52,8 @@ class RepairsView(ConsoleView):
     @requires("repair.view")
     def rows(self):
         """The named rows as they are now, for a list that is open; a row that left its filters is marked."""
-        asked = request.args.get("numbers", "")[:LONGEST_NUMBER_LIST].split(",")[:MOST_ROWS_AT_ONCE]
-        return changes(queue.parse_filters(request.args), [number for number in asked if _NUMBER.fullmatch(number)])
+        numbers = request.args.get("numbers", "")[:LONGEST_NUMBER_LIST].split(",")[:MOST_ROWS_AT_ONCE]
+        return changes([number for number in numbers if _NUMBER.fullmatch(number)])
 
     @expose("/<string:number>")
     @requires("repair.view")

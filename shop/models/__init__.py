@@ -10,6 +10,7 @@ from shop.models import (  # noqa: F401
     outbox,
     pricing,
     repair,
+    saved_view,
     staff,
     undo,
 )

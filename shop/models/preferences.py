@@ -11,11 +11,13 @@ AFTER_ACTION = ("", "stay", "next")
 @dataclass(frozen=True, slots=True)
 class Preferences:
     """`columns` are those of the queue, empty for all; `view` is the slug of the view that opens first, empty for
-    the role's own; `single_keys` is the switch of WCAG 2.1.4; `after_action` is empty until it was chosen: stay."""
+    the role's own; `tabs` are slugs in the order of the person's tabs, empty for the shop's; `single_keys` is the
+    switch of WCAG 2.1.4; `after_action` is empty until it was chosen: stay."""
 
     density: str = "comfortable"
     columns: tuple[str, ...] = ()
     view: str = ""
+    tabs: tuple[str, ...] = ()
     single_keys: bool = True
     after_action: str = ""
 
@@ -31,6 +33,7 @@ _NAMES = {field.name for field in fields(Preferences)}
 def loads(text: str) -> Preferences:
     """Preferences from their stored text; names of another release are passed over."""
     known: dict[str, Any] = {name: value for name, value in json.loads(text or "{}").items() if name in _NAMES}
-    if "columns" in known:
-        known["columns"] = tuple(known["columns"])
+    for name in ("columns", "tabs"):
+        if name in known:
+            known[name] = tuple(known[name])
     return Preferences(**known)

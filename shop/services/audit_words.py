@@ -19,6 +19,10 @@ VERBS = {
     "repair.edited": "Edited {fields}",
     "repair.noted": "Wrote an internal note",
     "repair.delivery_resent": "Sent delivery {delivery} ({subscriber}) again",
+    "saved_view.created": "Saved a view of the queue",
+    "saved_view.changed": "Changed a view of the queue: {fields}",
+    "saved_view.deleted": "Deleted a view of the queue",
+    "role_view.set": "Chose the view that opens first for {role}",
     "staff.created": "Added as {role}",
     "staff.signed_in": "Signed in",
     "staff.signed_out": "Signed out",
@@ -50,6 +54,8 @@ VERBS = {
 }
 KINDS = {
     "repair": "Repairs",
+    "saved_view": "Views of the queue",
+    "role_view": "First views of roles",
     "staff": "Staff",
     "location": "Branches",
     "device_model": "Catalogue",

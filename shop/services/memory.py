@@ -18,6 +18,7 @@ from sqlalchemy import String, cast, func, select
 from shop import database
 from shop.extensions import db
 from shop.models.event import GENESIS, Event
+from shop.models.saved_view import RoleView, SavedView
 from shop.models.staff import Staff
 from shop.services.statements import as_written
 
@@ -31,7 +32,8 @@ _PATIENCE_SECONDS = 5
 class LogState:
     """Which committed events there are: `position` and `hash` of the last sealed one, ids of the others.
 
-    `staff` changes with every event about a person of the staff, and with nothing else.
+    `staff` changes with every event about a person of the staff, and with nothing else; `views` with every event
+    about a saved view or a role's first one.
     """
 
     position: int
@@ -39,17 +41,24 @@ class LogState:
     waiting: str
     staff: str = ""
     certain: bool = True
+    views: str = ""
 
     def of_staff(self) -> "LogState":
         """For answers that depend on nothing but the staff: tickets change all day, people do not."""
         return LogState(0, "", "", self.staff)
 
+    def of_views(self) -> "LogState":
+        """For answers that depend on nothing but the views that people have saved, and on who they are."""
+        return LogState(0, "", "", self.staff, views=self.views)
+
 
 def log_state() -> LogState:
     """The state that this transaction, or at least every later statement, sees."""
-    position, hash_, waiting, people, versions = db.session.connection().execute(_STATE).one()
+    position, hash_, waiting, people, versions, views, firsts = db.session.connection().execute(_STATE).one()
     certain = (waiting or "").count(",") < _MOST_WAITING - 1
-    return LogState(position or 0, hash_ or GENESIS, waiting or "", f"{people}:{versions}", certain)
+    return LogState(
+        position or 0, hash_ or GENESIS, waiting or "", f"{people}:{versions}", certain, f"{views}:{firsts}"
+    )
 
 
 def recall(state: LogState, key: Hashable, make: Callable[[], Any]):
@@ -123,6 +132,15 @@ def _waiting():
     return select(func.aggregate_strings(cast(ids.subquery().c.id, String), ",")).scalar_subquery()
 
 
+def _versions(model):
+    """Another text after every change: rows come with the next id and go, and a version only grows."""
+    parts = [func.count(), func.coalesce(func.max(model.id), 0), func.coalesce(func.sum(model.version), 0)]
+    first, *others = [cast(part, String) for part in parts]
+    return (
+        select(first.concat(":").concat(others[0]).concat(":").concat(others[1])).select_from(model).scalar_subquery()
+    )
+
+
 # Built once: building it costs more than running it.
 _STATE = select(
     _last(Event.position),
@@ -130,4 +148,6 @@ _STATE = select(
     _waiting(),
     select(func.count()).select_from(Staff).scalar_subquery(),
     select(func.sum(Staff.version)).scalar_subquery(),
+    _versions(SavedView),
+    _versions(RoleView),
 )

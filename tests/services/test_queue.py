@@ -5,7 +5,7 @@ from sqlalchemy import event as sa_event
 
 from shop.extensions import db
 from shop.models.workflow import State
-from shop.services import memory, queue
+from shop.services import filters, memory, queue
 from tests import factories
 
 SOON = datetime.now(UTC) + timedelta(days=1)
@@ -26,9 +26,17 @@ def three(app, technician):
             State.AWAITING_PARTS, due_at=now + timedelta(hours=2), label="Galaxy S24 Ultra",
             customer=factories.customer("Jonas Lindqvist", phone="+447700900222", email="jonas@example.org"),
         ),
-        factories.repair(State.READY, due_at=now + timedelta(hours=3), imei="490154203237518"),
+        factories.repair(State.READY, due_at=now + timedelta(hours=3), imei="490154203237518", priority=1),
         factories.repair(State.COLLECTED, due_at=now - timedelta(days=30)),
     ]  # fmt: skip
+
+
+@pytest.fixture
+def waiting(session, three):
+    """The same; the one that waits for parts has waited for three days."""
+    three[1].status_since = datetime.now(UTC) - timedelta(days=3)
+    session.commit()
+    return three
 
 
 def test_queue_shows_open_work_by_due_date(session, three):
@@ -54,10 +62,19 @@ def test_queue_shows_open_work_by_due_date(session, three):
         ({"assignee": "987654"}, []),
         ({"status": "ready", "q": "Jonas"}, []),
         ({"view": "mine", "q": "iphone"}, [0]),
+        ({"since": "2d"}, [1]),
+        ({"since": "24h", "sort": "since"}, [1]),
+        ({"since": "73h"}, []),
+        ({"since": "2d", "q": "galaxy"}, [1]),
+        ({"view": "all", "sort": "due"}, [3, 2, 1, 0]),
+        ({"sort": "number"}, [2, 1, 0]),
+        ({"sort": "priority"}, [2, 0, 1]),
+        ({"sort": "updated"}, [2, 1, 0]),
+        ({"sort": "since"}, [1, 0, 2]),
     ],
 )
-def test_filters_select_exactly(session, three, technician, arguments, expected):
-    assert numbers(session, me=technician.id, **arguments) == [three[i].number for i in expected]
+def test_filters_select_exactly(session, waiting, technician, arguments, expected):
+    assert numbers(session, me=technician.id, **arguments) == [waiting[i].number for i in expected]
 
 
 @pytest.mark.parametrize(
@@ -114,6 +131,15 @@ def test_search_for_a_ticket_number_finds_it_open_or_closed(session, three):
         ({"view": "all", "after": "999999999999999"}, "after"),
         ({"view": "all", "after": "2147483648"}, "after"),
         ({"after": "1.2147483648"}, "after"),
+        ({"sort": "priority", "after": "1.2"}, "after"),
+        ({"sort": "number", "after": "1.2"}, "after"),
+        ({"sort": "price"}, "sort"),
+        ({"since": "soon"}, "since"),
+        ({"since": "0d"}, "since"),
+        ({"since": "٣d"}, "since"),
+        ({"since": "99999d"}, "since"),
+        ({"since": "2d", "view": "all"}, "since"),
+        ({"since": "2d", "status": "collected"}, "since"),
     ],
 )
 def test_filter_that_does_not_exist_shows_nobody(session, three, arguments, fault):
@@ -121,6 +147,16 @@ def test_filter_that_does_not_exist_shows_nobody(session, three, arguments, faul
 
     assert filters.faults == (fault,)
     assert queue.page(filters, me=0, day_ends=SOON).rows == []
+
+
+def leafed(**arguments) -> list[str]:
+    """What somebody sees who leafs through all pages."""
+    seen, after = [], ""
+    while after is not None:
+        page = queue.page(queue.parse_filters({**arguments, "after": after}), me=0, day_ends=SOON)
+        seen += [row.number for row in page.rows]
+        after = page.next
+    return seen
 
 
 @pytest.mark.parametrize("view", ["open", "all"])
@@ -131,13 +167,81 @@ def test_pages_follow_each_other_without_gap_or_repeat(session, app, monkeypatch
     if view == "all":
         expected.reverse()
 
-    seen, after = [], ""
-    while after is not None:
-        page = queue.page(queue.parse_filters({"view": view, "after": after}), me=0, day_ends=SOON)
-        seen += [row.number for row in page.rows]
-        after = page.next
+    assert leafed(view=view) == expected
 
-    assert seen == expected
+
+@pytest.mark.parametrize("sort", filters.ORDERS)
+def test_every_order_has_pages_without_gap_or_repeat_where_many_are_equal(session, app, monkeypatch, sort):
+    monkeypatch.setattr(queue, "PAGE", 3)
+    moments = [datetime(2026, 11, 20, 10, 0, 0, microsecond, tzinfo=UTC) for microsecond in (7, 999_999, 999_998)]
+    repairs = [factories.repair(due_at=moments[n % 2], priority=1 + n % 2) for n in range(8)]
+    for n, repair in enumerate(repairs):
+        repair.status_since = repair.updated_at = moments[n % 3]
+    session.commit()
+    keys = {
+        "due": lambda repair: (repair.due_at, repair.id),
+        "since": lambda repair: (repair.status_since, repair.id),
+        "updated": lambda repair: (-repair.updated_at.timestamp(), -repair.id),
+        "priority": lambda repair: (repair.priority, repair.due_at, repair.id),
+        "number": lambda repair: -repair.id,
+    }
+
+    assert leafed(sort=sort) == [repair.number for repair in sorted(repairs, key=keys[sort])]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "more", "expected"),
+    [
+        ({}, {}, {"view": "open"}),
+        ({"q": "iphone"}, {}, {"q": "iphone"}),
+        ({"status": "ready"}, {"assignee": "me"}, {"status": "ready", "assignee": "me"}),
+        ({"view": "ready-over-7-days"}, {}, {"view": "ready-over-7-days"}),
+        ({"view": "ready-over-7-days"}, {"assignee": "me"}, {"view": "ready-over-7-days", "assignee": "me"}),
+        ({"view": "ready-over-7-days", "since": "14d"}, {}, {"view": "ready-over-7-days", "since": "14d"}),
+        ({"view": "ready-over-7-days"}, {"since": ""}, {"view": "ready", "sort": "since"}),
+        (
+            {"view": "ready-over-7-days"},
+            {"view": "open", "status": "ready"},
+            {"status": "ready", "since": "7d", "sort": "since"},
+        ),
+    ],
+)
+def test_filters_have_an_address_that_gives_the_same_filters(arguments, more, expected):
+    asked = queue.parse_filters(arguments).arguments(**more)
+
+    again = queue.parse_filters(asked)
+
+    assert asked == expected
+    assert (again.faults, again.arguments()) == ((), asked)
+
+
+def test_counts_of_a_view_are_what_its_list_holds(session, waiting, technician):
+    waiting[0].status_since = datetime.now(UTC) - timedelta(days=9)
+    factories.repair(State.READY, due_at=datetime.now(UTC) - timedelta(days=8))
+    session.commit()
+    counts = queue.count_open(day_ends=SOON)
+    asked = [{"view": view} for view in queue.VIEWS] + [
+        {"status": "in_repair", "assignee": "me"}, {"assignee": "nobody", "since": "2d"}, {"waiting": "part"},
+        {"assignee": str(technician.id), "since": "7d"}, {"view": "mine", "waiting": "us"}, {"status": "ready"},
+        {"since": "14d"}, {"view": "late", "waiting": "collection"}, {"view": "mine", "assignee": "nobody"},
+    ]  # fmt: skip
+
+    found = {}
+    for arguments in asked:
+        wanted = queue.parse_filters(arguments)
+        number = counts.of(wanted, me=technician.id)
+        if number is not None:
+            found[str(arguments)] = (number, len(numbers(session, me=technician.id, **arguments)))
+
+    assert len(found) == len(asked) - 2
+    assert [pair for pair in found.items() if pair[1][0] != pair[1][1]] == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"q": "iphone"}, {"view": "all"}, {"since": "3d"}, {"view": "late", "since": "1d"}]
+)
+def test_counts_say_nothing_of_what_they_do_not_know(session, three, arguments):
+    assert queue.count_open(day_ends=SOON).of(queue.parse_filters(arguments), me=0) is None
 
 
 def test_counts_are_of_the_open_part(session, three, technician):

@@ -43,10 +43,12 @@ function fetchPiece(path, numbers) {
   return fetch(url, { headers: { "HX-Request": "true" } });
 }
 
-/* The tabs come along with their counts. */
+/* The tabs come along with their counts; a menu that is open stays open. */
+const keepMenus = { callbacks: { beforeAttributeUpdated: (name, node) => !(name === "open" && node.matches("details")) } };
+
 function replacePart(part) {
   const old = document.getElementById(part.id);
-  if (old) window.Idiomorph.morph(old, part);
+  if (old) window.Idiomorph.morph(old, part, keepMenus);
 }
 
 function place(fresh) {
@@ -71,7 +73,7 @@ function morph(old, fresh) {
 function insert(fresh) {
   const table = document.getElementById("queue-rows");
   if (!table) return refreshBody();
-  const rank = body().dataset.byDue === "1" ? (row) => Number(row.dataset.due) : (row) => -keyOf(row);
+  const rank = RANKS[body().dataset.order] ?? RANKS.number;
   const all = rows();
   const next = all.find((row) => rank(row) > rank(fresh));
   if (!next && "more" in body().dataset) return undefined;
@@ -81,7 +83,15 @@ function insert(fresh) {
   return markFresh(fresh);
 }
 
-const keyOf = (row) => Number(row.dataset.repair.split("-")[1]);
+const timeIn = (row, place) => Date.parse(row.querySelector(place)?.dateTime ?? 0);
+/* What a list goes by, smallest first; the next page's rows are the server's to order. */
+const RANKS = {
+  due: (row) => Number(row.dataset.due),
+  since: (row) => timeIn(row, ".waiting time"),
+  updated: (row) => -timeIn(row, "td:nth-child(9) time"),
+  priority: (row) => Number(row.dataset.priority ?? 3) * 1e11 + Number(row.dataset.due),
+  number: (row) => -Number(row.dataset.repair.split("-")[1]),
+};
 
 /* What is under the eye stays there, also where the browser does not anchor by itself. */
 function holdScroll(change) {
