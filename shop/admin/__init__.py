@@ -10,8 +10,10 @@ from shop.admin import (
     console,
     fragments,
     health,
+    load,
     outbox,
     price_rules,
+    roster,
     sign_in,
     sockets,
     staff,
@@ -27,5 +29,5 @@ def init_app(app: Flask) -> None:
     sign_in.init_app(app)
     admin = console.init_app(app)
     admin.add_view(RepairsView("Repairs", path="repairs"))
-    for screen in (catalogue, price_rules, audit, outbox, health, staff, account, style):
+    for screen in (catalogue, price_rules, audit, outbox, load, roster, health, staff, account, style):
         screen.init_app(admin)

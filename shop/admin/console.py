@@ -26,7 +26,13 @@ ROLE_LABELS = {
 
 # Group, then items: label, icon, path, permission, whether it stands in the phone's bar.
 NAVIGATION = (
-    ("", ((_l("Repairs"), "wrench", "/admin/repairs/", "repair.view", True),)),
+    (
+        "",
+        (
+            (_l("Repairs"), "wrench", "/admin/repairs/", "repair.view", True),
+            (_l("Load"), "users", "/admin/load/", "load.view", False),
+        ),
+    ),
     (
         _l("Shop"),
         (
@@ -41,6 +47,7 @@ NAVIGATION = (
             (_l("Outbox"), "send", "/admin/outbox/", "outbox.view", True),
             (_l("Health"), "activity", "/admin/health/", "health.view", False),
             (_l("Staff"), "users-round", "/admin/staff/", "staff.view", False),
+            (_l("Roster"), "calendar-clock", "/admin/roster/", "roster.own", False),
             (_l("Style"), "palette", "/admin/style/", "style.view", False),
         ),
     ),

@@ -11,6 +11,7 @@ from shop.models import (  # noqa: F401
     pricing,
     repair,
     saved_view,
+    roster,
     staff,
     undo,
 )

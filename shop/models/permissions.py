@@ -28,6 +28,7 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     # Views of the queue: everybody keeps their own, leaders give some to all and say which opens first.
     "view.save": _EVERYONE,
     "view.share": _LEADERS,
+    "repair.take": frozenset({Role.OWNER, Role.MANAGER, Role.TECHNICIAN}),
     "customer.view": _WORKERS,
     "catalogue.view": _EVERYONE,
     "catalogue.edit": _LEADERS,
@@ -36,6 +37,10 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "outbox.resend": frozenset({Role.OWNER, Role.MANAGER, Role.FRONT_DESK}),
     "audit.view": _LEADERS,
     "health.view": _LEADERS,
+    "load.view": _WORKERS,
+    "load.productivity": _LEADERS,
+    "roster.own": _EVERYONE,
+    "roster.manage": _LEADERS,
     "staff.view": _LEADERS,
     "staff.manage": frozenset({Role.OWNER}),
     "account.self": _EVERYONE,

@@ -68,6 +68,8 @@ class Repair(db.Model):
     problem: Mapped[str] = mapped_column(Text, default="")
     diagnosis: Mapped[str] = mapped_column(Text, default="")
     work: Mapped[str] = mapped_column(String(200), default="")
+    # Planned minutes of the repairs that were asked for; None where the price list knows none of them.
+    work_minutes: Mapped[int | None]
     place: Mapped[str] = mapped_column(String(40), default="")
     total: Mapped[int] = mapped_column(default=0)
     currency: Mapped[str] = mapped_column(String(3), default="GBP")

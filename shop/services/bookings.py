@@ -237,6 +237,7 @@ def _write_repair(
         urgency=request.urgency,
         problem=request.problem,
         work=" + ".join(kind.name for kind in kinds)[:200],
+        work_minutes=sum(kind.duration_minutes for kind in kinds) if kinds else None,
         total=price.total.amount,
         currency=price.currency,
         received_at=now,

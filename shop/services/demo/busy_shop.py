@@ -200,6 +200,7 @@ class _Filling:
             problem=problem,
             diagnosis=story.diagnosis,
             work=intake.kind.name,
+            work_minutes=intake.kind.duration_minutes,
             place=story.place,
             total=intake.price.total.amount,
             currency=intake.price.currency,

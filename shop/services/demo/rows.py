@@ -40,6 +40,7 @@ class RepairRow(NamedTuple):
     problem: str
     diagnosis: str
     work: str
+    work_minutes: int
     place: str
     total: int
     currency: str
