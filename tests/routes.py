@@ -5,6 +5,7 @@ right changes in the code alone.
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from flask import Flask
 from sqlalchemy import select
@@ -12,10 +13,12 @@ from werkzeug.routing import Rule
 
 from shop.extensions import db
 from shop.models.actor import SYSTEM
+from shop.models.base import utc_now
 from shop.models.catalogue import DeviceModel
 from shop.models.event import Delivery, DeliveryState, Event
 from shop.models.outbox import OutboxMessage
 from shop.models.repair import Repair
+from shop.models.roster import Absence
 from shop.models.staff import SignIn, Staff
 from shop.services.drafts import start_draft
 from shop.services.events import hold, record
@@ -85,6 +88,14 @@ RIGHTS: dict[str, str] = {
     "outbox.message": "outbox.view",
     "outbox.preview": "outbox.view",
     "outbox.resend": "outbox.resend",
+    "load.index": "load.view",
+    "load.unassigned": "load.view",
+    "load.person": "load.view",
+    "roster.index": "roster.own",
+    "roster.person": "roster.manage",
+    "roster.add_absence": "roster.manage",
+    "roster.remove_absence": "roster.manage",
+    "roster.skills": "roster.manage",
     "health.index": "health.view",
     "staff.index": "staff.view",
     "staff.person": "staff.view",
@@ -129,6 +140,7 @@ class World:
     message_id: int
     delivery_id: int
     device_id: int
+    absence_id: int
 
     def path(self, rule: Rule) -> str:
         values = {name: self._value(rule, name) for name in rule.arguments}
@@ -159,6 +171,8 @@ def make_world(repair: Repair, *, target: Staff, sign_in: SignIn | None = None) 
         recipient="hannah@example.com", subject="Booked", text="Booked.", html="<p>Booked.</p>",
     )  # fmt: skip
     db.session.add(message)
+    absence = Absence(staff_id=target.id, kind="holiday", starts_at=utc_now(), ends_at=utc_now() + timedelta(days=2))
+    db.session.add(absence)
     hold(repair)
     later = record("repair.noted", repair, actor=SYSTEM)
     db.session.flush()
@@ -173,5 +187,6 @@ def make_world(repair: Repair, *, target: Staff, sign_in: SignIn | None = None) 
         sign_in_id=sign_in.id if sign_in else 1,
         message_id=message.id,
         delivery_id=dead.id,
+        absence_id=absence.id,
         device_id=db.session.scalars(select(DeviceModel.id).order_by(DeviceModel.id)).first(),
     )

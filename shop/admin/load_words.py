@@ -37,6 +37,8 @@ def strain_words(stand: Strain) -> str:
     """14 h of work, 11 h of roster until Friday: 3 h too much. The difference is that of the figures shown."""
     work, time = _half_hours(stand.work), _half_hours(stand.hours)
     facts = {"work": hours(work), "hours": hours(time), "day": until_words(stand.until)}
+    if work and not stand.hours:
+        return gettext("%(work)s of work due by %(day)s, no hours until then", **facts)
     if work > time:
         return gettext(
             "%(work)s of work, %(hours)s of roster until %(day)s: %(over)s too much", over=hours(work - time), **facts

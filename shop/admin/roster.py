@@ -10,12 +10,12 @@ from flask_login import current_user
 from shop.admin.access import requires
 from shop.admin.console import ROLE_LABELS, ConsoleView, show
 from shop.admin.load_words import ABSENCES, LEVELS
+from shop.admin.skill_words import words_of
 from shop.extensions import db
 from shop.models.base import utc_now
 from shop.models.errors import Invalid, NotFound
 from shop.services import rosters, skills, team
 from shop.services.memory import log_state
-from shop.admin.skill_words import words_of
 
 _DAYS = 7
 _A_DAY = timedelta(days=1)
@@ -28,7 +28,9 @@ class RosterView(ConsoleView):
     def index(self):
         """The week of everybody for those who set it, else one's own."""
         branch, people = _team()
-        if not current_user.may("roster.manage"):
+        if current_user.may("roster.manage"):
+            people = [member for member in people if member.takes_repairs or member.week]
+        else:
             people = [member for member in people if member.id == current_user.id]
         return show(
             "admin/roster/week.html", branch=branch, weeks=_weeks(people, branch), days=_days_of_week(branch),

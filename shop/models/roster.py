@@ -33,7 +33,8 @@ class Absence(db.Model):
     """A stretch of time in which a person does not work, at whatever branch."""
 
     __tablename__ = "absences"
-    __table_args__ = (Index("ix_absences_staff_id", "staff_id", "ends_at"),)
+    # An id is never given again: a form that names one that is gone must not take away another.
+    __table_args__ = (Index("ix_absences_staff_id", "staff_id", "ends_at"), {"sqlite_autoincrement": True})
 
     id: Mapped[int] = mapped_column(primary_key=True)
     staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))

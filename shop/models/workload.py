@@ -97,11 +97,20 @@ class Strain:
 def strain(bench: Bench, hours: WorkingTime, *, now: datetime, days: Sequence[datetime]) -> Strain:
     """The day by which the most work is too much; where all fits, how it stands at the end of the week.
 
-    Never smaller for a bench with more work on it, nor for a person with fewer hours.
+    Its excess is never smaller for a bench with more work on it, nor for a person with fewer hours.
     """
-    stands = [Strain(day, bench.minutes_due(place), hours.minutes(now, day)) for place, day in enumerate(days, start=1)]
+    stands = [_stand(bench, hours, now, day, place) for place, day in enumerate(days, start=1)]
     worst = max(stands, key=lambda stand: (stand.excess, stand.until))
     return worst if worst.excess > 0 else stands[-1]
+
+
+def stand_at_end(bench: Bench, hours: WorkingTime, *, now: datetime, days: Sequence[datetime]) -> Strain:
+    """All that is due this week against all hours of this week."""
+    return _stand(bench, hours, now, days[-1], len(days))
+
+
+def _stand(bench: Bench, hours: WorkingTime, now: datetime, day: datetime, place: int) -> Strain:
+    return Strain(day, bench.minutes_due(place), hours.minutes(now, day))
 
 
 def party_of(status: str) -> Party | None:

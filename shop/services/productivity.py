@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Float, cast, extract, func, literal_column, select
+from sqlalchemy import ColumnElement, Float, cast, extract, func, literal_column, select
 
 from shop.extensions import db
 from shop.models.base import utc_now
@@ -14,7 +14,7 @@ from shop.services.queue import minute
 from shop.services.team import Branch, Member, list_team
 
 DAYS = 30
-_HANDED_OVER = [literal_column(f"'{state}'") for state in (State.COLLECTED, State.SHIPPED)]
+_HANDED_OVER: list[ColumnElement] = [literal_column(f"'{state}'") for state in (State.COLLECTED, State.SHIPPED)]
 _HOUR = 60
 
 
@@ -60,7 +60,7 @@ def _read(since: datetime) -> list[tuple[int, int, int]]:
         .subquery()
     )
     query = select(ranked.c.person, ranked.c.jobs, ranked.c.seconds).where(ranked.c.place == (ranked.c.jobs + 1) // 2)
-    return [(person, jobs, int(seconds // 60)) for person, jobs, seconds in db.session.execute(query).tuples()]
+    return [(person, jobs, int(seconds // 60)) for person, jobs, seconds in db.session.execute(query)]
 
 
 def _seconds():

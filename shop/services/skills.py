@@ -87,7 +87,7 @@ def needs_of(repair_ids: Iterable[int]) -> dict[int, Needs]:
         .order_by(RepairLine.repair_id, RepairLine.position)
     )
     work: dict[int, list[tuple[str, str]]] = defaultdict(list)
-    for repair_id, kind, category in db.session.execute(lines).tuples():
+    for repair_id, kind, category in db.session.execute(lines):
         work[repair_id].append((kind, category))
     devices = (
         select(Repair.id, DeviceModel.category, DeviceModel.brand)

@@ -12,7 +12,17 @@ from shop.models.base import UtcDateTime, utc_now
 from shop.models.repair import Repair
 from shop.models.workflow import DONE, Party
 from shop.models.working_time import WorkingTime
-from shop.models.workload import UNKNOWN_MINUTES, Bench, Pile, Strain, days_ahead, minutes_left, party_of, strain
+from shop.models.workload import (
+    UNKNOWN_MINUTES,
+    Bench,
+    Pile,
+    Strain,
+    days_ahead,
+    minutes_left,
+    party_of,
+    stand_at_end,
+    strain,
+)
 from shop.services.memory import LogState, log_state, recall
 from shop.services.queue import minute
 from shop.services.team import Branch, Member, list_team
@@ -55,14 +65,15 @@ class OpenWork:
 
 @dataclass(frozen=True, slots=True)
 class PersonLoad:
-    """One person's bench against their hours. `today` and `week` are minutes of roster still to come."""
+    """One person's bench against their hours: `strain` on the day by which most is too much, `whole` at the end of
+    the week. `today` are minutes of roster still to come."""
 
     member: Member
     bench: Bench
     time: WorkingTime
     strain: Strain
+    whole: Strain
     today: int
-    week: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +104,10 @@ def team_load(branch: Branch, state: LogState | None = None) -> TeamLoad:
 
 
 def person_load(member: Member, bench: Bench, branch: Branch, *, now: datetime, days: Sequence[datetime]) -> PersonLoad:
-    time = member.time(branch)
+    hours = member.time(branch)
     return PersonLoad(
-        member, bench, time, strain(bench, time, now=now, days=days),
-        today=time.minutes(now, days[0]), week=time.minutes(now, days[-1]),
+        member, bench, hours, strain(bench, hours, now=now, days=days), stand_at_end(bench, hours, now=now, days=days),
+        today=hours.minutes(now, days[0]),
     )  # fmt: skip
 
 

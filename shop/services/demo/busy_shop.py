@@ -28,6 +28,7 @@ from shop.services.demo.hours import OpenTime
 from shop.services.demo.intake import Counter, Intake
 from shop.services.demo.log import Fact, Log
 from shop.services.demo.people import COLLEAGUES, PASSWORD, email_of
+from shop.services.demo.rosters import enter_rosters
 from shop.services.demo.rows import LineRow, NoteRow, RepairRow
 from shop.services.demo.story import Crew, Happening, Story, archived, closed_state, told
 from shop.services.demo.tables import (
@@ -79,7 +80,7 @@ def fill(
     if count < 1:
         raise Invalid({"repairs": "Ask for at least one repair."})
     is_first = not has_repairs()
-    crew = _crew()
+    crew = _crew(now or utc_now())
     rebuild = take_down_indexes(_TABLES) if is_first and count >= REBUILD_FROM and _is_postgresql() else []
     opened = max(FEWEST_OPEN, round(count * OPEN_SHARE)) if open_count is None else open_count
     filling = _Filling(count, min(count, opened), crew=crew, now=now or utc_now(), rng=random.Random(seed))
@@ -97,15 +98,18 @@ def _is_postgresql() -> bool:
     return db.engine.dialect.name == "postgresql"
 
 
-def _crew() -> Crew:
-    """The demo shop's staff, created where missing."""
+def _crew(now: datetime) -> Crew:
+    """The demo shop's staff, created where missing, with the hours they work."""
     ids: dict[str, list[int]] = {}
+    people: dict[str, int] = {}
     for name, role in COLLEAGUES:
         person = staff.find_staff(email_of(name))
         if person is None:
             person = staff.create_staff(email=email_of(name), password=PASSWORD, role=role, name=name)
+        db.session.flush()
         ids.setdefault(role, []).append(person.id)
-    db.session.flush()
+        people[name.split()[0]] = person.id
+    enter_rosters(people, home_location(), now=now)
     return Crew(tuple(ids[Role.TECHNICIAN]), counter=ids[Role.FRONT_DESK][0], manager=ids[Role.MANAGER][0])
 
 

@@ -1,14 +1,14 @@
 """Rosters, absences and skills of the staff, and the planned minutes of a repair.
 
-Revision ID: 0007
-Revises: 0006
+Revision ID: 0009
+Revises: 0008
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0007"
-down_revision = "0006"
+revision = "0009"
+down_revision = "0008"
 branch_labels = depends_on = None
 
 # Only open repairs: of the others nobody asks how long they will take.
@@ -39,6 +39,7 @@ def upgrade():
         sa.Column("ends_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("whole_days", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_absences_staff_id", "absences", ["staff_id", "ends_at"])
     op.create_table(
