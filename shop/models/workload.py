@@ -12,6 +12,7 @@ S = State
 
 # Of the planned minutes, how many in a hundred are still to be done once a repair is in this state.
 LEFT: dict[State, int] = {
+    S.EXPECTED: 100,
     S.RECEIVED: 100,
     S.DIAGNOSING: 90,
     S.AWAITING_APPROVAL: 80,

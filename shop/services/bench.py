@@ -10,7 +10,7 @@ from sqlalchemy import literal_column, select, tuple_
 from shop.extensions import db
 from shop.models.customer import Device
 from shop.models.repair import Repair
-from shop.models.workflow import DONE
+from shop.models.workflow import NEVER_LATE
 from shop.models.working_time import WorkingTime
 from shop.models.workload import minutes_left, party_of
 
@@ -75,7 +75,7 @@ def _job(row, time: WorkingTime | None, *, now: datetime, before: int) -> Job:
     is_work = party == "us"
     return Job(
         number=row.number, device=row.device, status=row.status, party=party or "", due_at=row.due_at,
-        is_late=row.due_at < now and row.status not in DONE, is_unknown=row.work_minutes is None, minutes=left,
+        is_late=row.due_at < now and row.status not in NEVER_LATE, is_unknown=row.work_minutes is None, minutes=left,
         sum=before + (left if is_work else 0),
         hours=time.minutes(now, row.due_at) if time and is_work and row.due_at > now else None,
     )  # fmt: skip

@@ -10,7 +10,7 @@ from sqlalchemy import Select, bindparam, case, func, literal_column, select
 from shop.extensions import db
 from shop.models.base import UtcDateTime, utc_now
 from shop.models.repair import Repair
-from shop.models.workflow import DONE, Party
+from shop.models.workflow import NEVER_LATE, Party
 from shop.models.working_time import WorkingTime
 from shop.models.workload import (
     UNKNOWN_MINUTES,
@@ -127,7 +127,7 @@ def _read(now: datetime, days: Sequence[datetime]) -> OpenWork:
         at = place if place <= len(days) else len(days) + 1
         if party == Party.US:
             due[assignee][at] += left
-        if place == 0 and status not in DONE:
+        if place == 0 and status not in NEVER_LATE:
             late[assignee] += jobs
         if status == "ready":
             ready, value[currency] = ready + jobs, value[currency] + int(total)
