@@ -10,8 +10,8 @@ from shop.models import (  # noqa: F401
     outbox,
     pricing,
     repair,
-    saved_view,
     roster,
+    saved_view,
     staff,
     undo,
 )

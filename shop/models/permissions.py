@@ -28,7 +28,6 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     # Views of the queue: everybody keeps their own, leaders give some to all and say which opens first.
     "view.save": _EVERYONE,
     "view.share": _LEADERS,
-    "repair.take": frozenset({Role.OWNER, Role.MANAGER, Role.TECHNICIAN}),
     "customer.view": _WORKERS,
     "catalogue.view": _EVERYONE,
     "catalogue.edit": _LEADERS,

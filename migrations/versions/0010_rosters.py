@@ -1,14 +1,14 @@
 """Rosters, absences and skills of the staff, and the planned minutes of a repair.
 
-Revision ID: 0009
-Revises: 0008
+Revision ID: 0010
+Revises: 0009
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0009"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
 branch_labels = depends_on = None
 
 # Only open repairs: of the others nobody asks how long they will take.
