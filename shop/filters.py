@@ -9,6 +9,7 @@ from flask import Flask
 from flask_babel import format_date, format_datetime, format_time, get_locale, gettext, to_user_timezone
 
 from shop.models.base import utc_now
+from shop.models.location import short_name
 from shop.models.money import Money, format_money
 from shop.services.catalogue import highlighted, translated
 
@@ -79,7 +80,7 @@ def due_words(moment: datetime) -> str:
 def init_app(app: Flask) -> None:
     for function in (
         money, moment, local_datetime, local_date, long_date, day_month, local_time, ago, due_words,
-        translated, highlighted,
+        translated, highlighted, short_name,
     ):  # fmt: skip
         app.jinja_env.filters[function.__name__] = function
     app.jinja_env.globals["get_locale"] = get_locale

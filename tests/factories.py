@@ -79,12 +79,12 @@ def repair(status: State = State.RECEIVED, **values) -> Repair:
     row = Repair(
         id=key,
         number=f"RT-{key + 10_000}",
-        location_id=location().id,
         customer_id=owner.id,
         device_id=device.id,
         **{
             "problem": "Cracked screen, touch dead along the top",
             "due_at": datetime.now(UTC) + timedelta(days=1),
+            "location_id": location().id,
             **values,
         },
     )

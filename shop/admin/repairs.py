@@ -16,21 +16,29 @@ from shop.admin.console import ConsoleView, show
 from shop.admin.keymap import foot_keys
 from shop.admin.queue_rows import asked, changes, day_ends, render_rows, tabs
 from shop.admin.ticket import ticket_facts
+from shop.admin.triage import TriageActs
 from shop.extensions import db
 from shop.models.errors import Invalid, Stale
 from shop.models.staff import initials
-from shop.services import queue, relay, repairs, staff
-from shop.services.memory import log_state, recall
+from shop.services import locations, queue, repairs, staff, triage
+from shop.services.memory import LogState, log_state, recall
 from shop.services.subscriptions import TOLD_BY_MAIL
 
 MOST_ROWS_AT_ONCE = 100
 LONGEST_NUMBER_LIST = 2_000
-# What a key does with a row: the last part of its address, and the right that it needs.
-_ACTS = {"move": "repair.move", "assign": "repair.assign", "notes": "repair.note"}
 _NUMBER = re.compile("[A-Za-z0-9-]{1,16}")
+# What a key does with a row: the last part of its address, and the right that it needs.
+_ACTS = {
+    "move": "repair.move",
+    "assign": "repair.assign",
+    "notes": "repair.note",
+    "priority": "repair.edit",
+    "tags": "repair.edit",
+    "branch": "repair.edit",
+}
 
 
-class RepairsView(ConsoleView):
+class RepairsView(TriageActs, ConsoleView):
     @expose("/")
     @requires("repair.view")
     def index(self):
@@ -44,8 +52,7 @@ class RepairsView(ConsoleView):
         return show(
             "admin/repairs/queue.html", "queue_body", shell_kept=True,
             filters=filters, page=page, rows=render_rows(page.rows),
-            counts=counts, tabs=bar, more=more, people=recall(state.of_staff(), "assignees", staff.list_assignees),
-            acts=acts, foot_keys=foot_keys("queue"),
+            counts=counts, tabs=bar, more=more, acts=acts, foot_keys=foot_keys("queue"), **_choices(state.of_staff()),
         )  # fmt: skip
 
     @expose("/rows")
@@ -59,9 +66,10 @@ class RepairsView(ConsoleView):
     @requires("repair.view")
     def ticket(self, number: str):
         # First where the log stands: what comes later is told to the open page.
-        position, _hash = relay.head()
-        facts = ticket_facts(repairs.get_repair(number))
-        return show("admin/repairs/ticket.html", "ticket", position=position, foot_keys=foot_keys("ticket"), **facts)
+        state = log_state()
+        facts = ticket_facts(repairs.get_repair(number), state=state)
+        place = {"position": state.position, "foot_keys": foot_keys("ticket")}
+        return show("admin/repairs/ticket.html", "ticket", **place, **facts)
 
     @expose("/<string:number>/move", methods=["GET", "POST"])
     @requires("repair.move")
@@ -122,10 +130,19 @@ class RepairsView(ConsoleView):
             if request.form.get("alone"):
                 return refused(_note_form, number, note=body, faults=error.fields, status=422)
             db.session.rollback()
-            facts = ticket_facts(repairs.get_repair(number), note=body, note_faults=error.fields)
+            facts = ticket_facts(repairs.get_repair(number), state=log_state(), note=body, note_faults=error.fields)
             return show("admin/repairs/ticket.html", "ticket", status=422, foot_keys=foot_keys("ticket"), **facts)
         db.session.commit()
         return done(number, _("Note added"))
+
+
+def _choices(state: LogState) -> dict:
+    """What lists can be filtered by; it changes seldom."""
+    return {
+        "people": recall(state, "assignees", staff.list_assignees),
+        "branches": recall(state, "branches", locations.branch_names),
+        "tags": recall(state, "tags", triage.list_tags),
+    }
 
 
 def _move_form(repair, *, faults=None, moved=False):

@@ -10,7 +10,8 @@ from shop.models.base import utc_now
 from shop.models.event import Event
 from shop.models.repair import Note, Repair
 from shop.models.workflow import MAIN_ROAD, NEVER_LATE, State
-from shop.services import appointments, bookings, repairs, staff
+from shop.services import appointments, bookings, locations, repairs, staff
+from shop.services.memory import LogState, recall
 
 _ICONS = {
     "repair.booked": "inbox",
@@ -23,6 +24,10 @@ _ICONS = {
     "repair.assignment_undone": "undo-2",
     "repair.edited": "pencil",
     "repair.noted": "sticky-note",
+    "repair.prioritised": "chevrons-up",
+    "repair.relocated": "store",
+    "repair.tagged": "tag",
+    "repair.untagged": "tag",
 }
 
 
@@ -38,18 +43,21 @@ class Entry:
     body: dict
     detail: dict
     note: str = ""
+    branch: str = ""
 
 
-def ticket_facts(repair: Repair, *, note: str = "", note_faults: dict | None = None) -> dict:
+def ticket_facts(repair: Repair, *, state: LogState, note: str = "", note_faults: dict | None = None) -> dict:
     events, notes = repairs.timeline(repair), repairs.notes(repair)
     people = staff.names(_people_in(events))
+    branches = {id_: name for id_, _slug, name in recall(state.of_staff(), "branches", locations.branch_names)}
     return {
         "repair": repair,
         "booking": appointments.find_booking(repair),
         "tracking_url": bookings.tracking_path(repair),
         "late": repair.due_at < utc_now() and repair.status not in NEVER_LATE,
         "steps": _steps(repair, events),
-        "entries": _entries(events, notes, people),
+        "entries": _entries(events, notes, people, branches),
+        "has_branches": len(branches) > 1,
         "people": people,
         "moves": repairs.allowed_moves(repair, current_user.actor) if current_user.may("repair.move") else [],
         "note": note,
@@ -67,12 +75,12 @@ def _people_in(events: list[Event]) -> set[int]:
     return ids - {None}
 
 
-def _entries(events: list[Event], notes: list[Note], people: dict[int, str]) -> list[Entry]:
+def _entries(events: list[Event], notes: list[Note], people: dict[int, str], branches: dict[int, str]) -> list[Entry]:
     texts = {note.id: note.body for note in notes}
-    return [_entry(event, texts, people) for event in events]
+    return [_entry(event, texts, people, branches) for event in events]
 
 
-def _entry(event: Event, texts: dict[int, str], people: dict[int, str]) -> Entry:
+def _entry(event: Event, texts: dict[int, str], people: dict[int, str], branches: dict[int, str]) -> Entry:
     body = json.loads(event.body)
     return Entry(
         version=event.version,
@@ -83,6 +91,7 @@ def _entry(event: Event, texts: dict[int, str], people: dict[int, str]) -> Entry
         body=body,
         detail=json.loads(event.detail.body) if event.detail else {},
         note=texts.get(body.get("note"), ""),
+        branch=branches.get(body["to"], "") if event.verb == "repair.relocated" else "",
     )
 
 

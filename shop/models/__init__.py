@@ -13,5 +13,6 @@ from shop.models import (  # noqa: F401
     roster,
     saved_view,
     staff,
+    tag,
     undo,
 )

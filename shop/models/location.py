@@ -35,6 +35,10 @@ class Location(db.Model):
     version: Mapped[int] = mapped_column(default=0, server_default="0")
     closures: Mapped[list["Closure"]] = relationship(cascade="all, delete-orphan", lazy="selectin")
 
+    @property
+    def short_name(self) -> str:
+        return short_name(self.name)
+
     @cached_property
     def hours(self) -> OpeningHours:
         week = tuple(
@@ -56,6 +60,11 @@ class Location(db.Model):
         """True if the outward code, such as E2 in `E2 7JP`, lies in the pick-up area."""
         outward = postcode.strip().upper().split(" ")[0]
         return outward in self.pickup_postcodes.split()
+
+
+def short_name(name: str) -> str:
+    """`Camden` for "RevivaTech Camden": inside the shop nobody says the shop's own name."""
+    return name.removeprefix("RevivaTech ")
 
 
 class Closure(db.Model):

@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import datetime
+from enum import IntEnum
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -15,6 +16,19 @@ from shop.models.workflow import WAITING_ON, State, is_open
 
 FIRST_NUMBER = 10_001
 _OPEN = text("is_open")
+_RAISED = text("priority < 3")
+
+
+class Priority(IntEnum):
+    """What is done first. Almost everything is normal, or the word says nothing."""
+
+    URGENT = 1
+    HIGH = 2
+    NORMAL = 3
+
+    @property
+    def slug(self) -> str:
+        return self.name.lower()
 
 
 def new_tracking_token() -> str:
@@ -48,6 +62,8 @@ class Repair(db.Model):
         Index("ix_repairs_customer_id", "customer_id"),
         Index("ix_repairs_device_id", "device_id"),
         Index("ix_repairs_closed_at", "closed_at"),
+        Index("ix_repairs_location_id", "location_id", "id"),
+        Index("ix_repairs_priority", "priority", "id", postgresql_where=_RAISED, sqlite_where=_RAISED),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -62,7 +78,7 @@ class Repair(db.Model):
     is_open: Mapped[bool] = mapped_column(default=True)
     status_since: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     waiting_on: Mapped[str | None] = mapped_column(String(12), default=WAITING_ON[State.RECEIVED])
-    priority: Mapped[int] = mapped_column(default=3)
+    priority: Mapped[int] = mapped_column(default=Priority.NORMAL)
     service_type: Mapped[str] = mapped_column(String(10), default="in_store")
     urgency: Mapped[str] = mapped_column(String(10), default="standard")
     problem: Mapped[str] = mapped_column(Text, default="")
@@ -71,6 +87,8 @@ class Repair(db.Model):
     # Planned minutes of the repairs that were asked for; None where the price list knows none of them.
     work_minutes: Mapped[int | None]
     place: Mapped[str] = mapped_column(String(40), default="")
+    # Names of its tags, see RepairTag.
+    tags: Mapped[str] = mapped_column(Text, default="")
     total: Mapped[int] = mapped_column(default=0)
     currency: Mapped[str] = mapped_column(String(3), default="GBP")
     received_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
@@ -107,6 +125,7 @@ class Repair(db.Model):
             self.device.imei,
             self.device.serial,
             self.problem,
+            self.tags,
         )
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import joinedload
 from shop.extensions import db
 from shop.models.catalogue import DeviceModel
 from shop.models.event import Event
+from shop.models.location import Location
 from shop.models.repair import Repair
 from shop.models.staff import Staff
 from shop.services.audit_words import Change, changes_of, sentence_of
@@ -23,7 +24,9 @@ _NAMES = {
     "repair": (Repair.id, Repair.number),
     "staff": (Staff.id, Staff.name),
     "device_model": (DeviceModel.id, DeviceModel.name),
+    "location": (Location.id, Location.name),
 }
+_NUMBERED = {"repair.assigned": "staff", "repair.assignment_undone": "staff", "repair.relocated": "location"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,7 @@ def _midnight(day: date, zone: str) -> str:
 
 def _entries(facts: list[Event]) -> list[Entry]:
     bodies = [json.loads(fact.body) for fact in facts]
-    names = _names({fact.aggregate for fact in facts} | {fact.actor for fact in facts} | _people_in(bodies))
+    names = _names({fact.aggregate for fact in facts} | {fact.actor for fact in facts} | _named_in(facts, bodies))
     return [_entry(fact, body, names) for fact, body in zip(facts, bodies, strict=True)]
 
 
@@ -142,9 +145,14 @@ def _entry(fact: Event, body: dict, names: dict[str, str]) -> Entry:
     )
 
 
-def _people_in(bodies: list[dict]) -> set[str]:
-    """Assignees stand in the log by number only."""
-    return {f"staff:{body[end]}" for body in bodies for end in ("from", "to") if isinstance(body.get(end), int)}
+def _named_in(facts: list[Event], bodies: list[dict]) -> set[str]:
+    """Assignees and branches stand in the log by number only."""
+    return {
+        f"{_NUMBERED[fact.verb]}:{body[end]}"
+        for fact, body in zip(facts, bodies, strict=True)
+        for end in ("from", "to")
+        if fact.verb in _NUMBERED and isinstance(body.get(end), int)
+    }
 
 
 def _names(references: set[str]) -> dict[str, str]:

@@ -18,6 +18,10 @@ VERBS = {
     "repair.assignment_undone": "Assignment undone, back to {to}",
     "repair.edited": "Edited {fields}",
     "repair.noted": "Wrote an internal note",
+    "repair.prioritised": "Set the priority to {to}",
+    "repair.relocated": "Handed to the branch {to}",
+    "repair.tagged": "Tagged",
+    "repair.untagged": "Took a tag off",
     "repair.delivery_resent": "Sent delivery {delivery} ({subscriber}) again",
     "saved_view.created": "Saved a view of the queue",
     "saved_view.changed": "Changed a view of the queue: {fields}",
@@ -68,8 +72,10 @@ KINDS = {
 }
 _FIELD_OF = {
     "repair.moved": "status", "repair.move_undone": "status", "repair.assigned": "assignee",
-    "repair.assignment_undone": "assignee", "staff.role_changed": "role",
+    "repair.assignment_undone": "assignee", "repair.prioritised": "priority", "repair.relocated": "branch",
+    "staff.role_changed": "role",
 }  # fmt: skip
+_PRIORITIES = {1: "urgent", 2: "high", 3: "normal"}
 _SAID_ELSEWHERE = ("from", "to", "fields", "changes", "total", "currency", "role")
 LOCALE = "en_GB"
 _NOBODY = "nobody"
@@ -125,6 +131,10 @@ def _value(verb: str, key: str, value, names: Mapping[str, str]) -> str:
     if key in ("from", "to"):
         if _FIELD_OF.get(verb) == "assignee":
             return names.get(f"staff:{value}", _NOBODY)
+        if _FIELD_OF.get(verb) == "branch":
+            return names.get(f"location:{value}", str(value))
+        if _FIELD_OF.get(verb) == "priority":
+            return _PRIORITIES.get(value, str(value))
         return _plain(_text(value)).capitalize()
     if key == "role":
         return _plain(_text(value)).capitalize()

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shop.models.base import UtcDateTime
-from shop.models.repair import Repair
+from shop.models.repair import Priority, Repair
 from shop.models.workflow import OPEN, Party, State
 
 LONGEST_SEARCH = 200
@@ -49,7 +49,9 @@ COUNTED_SPANS = ("1d", "2d", "7d", "14d")
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1)}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Arguments beside the view and the page.
-NAMES = ("status", "q", "assignee", "waiting", "since", "sort")
+NAMES = ("status", "q", "assignee", "waiting", "since", "priority", "location", "tag", "sort")
+PRIORITIES = {priority.slug: priority for priority in Priority}
+_SLUG = "[a-z0-9-]{1,40}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,9 @@ class Filters:
     assignee: str = ""
     waiting: str = ""
     since: str = ""
+    priority: str = ""
+    location: str = ""
+    tag: str = ""
     sort: str = ""
     after: str = ""
     slug: str = ""
@@ -183,6 +188,11 @@ def _faults(filters: Filters):
         yield "assignee"
     if filters.waiting and filters.waiting not in list(Party):
         yield "waiting"
+    if filters.priority and filters.priority not in PRIORITIES:
+        yield "priority"
+    yield from (
+        name for name in ("location", "tag") if not re.fullmatch(f"({_SLUG})?", getattr(filters, name), re.ASCII)
+    )
     # Only the open part can say it without reading a million rows.
     if filters.since and (span(filters.since) is None or not filters.is_open):
         yield "since"

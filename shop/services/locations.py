@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from shop.extensions import db
 from shop.models.errors import NotFound
-from shop.models.location import Location
+from shop.models.location import Location, short_name
 from shop.services.events import hold
 
 
@@ -16,6 +16,12 @@ def home_location() -> Location:
 
 def list_locations() -> list[Location]:
     return list(db.session.scalars(select(Location).order_by(Location.id)))
+
+
+def branch_names() -> list[tuple[int, str, str]]:
+    """(id, slug, short name) of every branch, the first one first."""
+    query = select(Location.id, Location.slug, Location.name).order_by(Location.id)
+    return [(row.id, row.slug, short_name(row.name)) for row in db.session.execute(query)]
 
 
 def share_plan(location: Location) -> None:

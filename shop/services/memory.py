@@ -18,8 +18,10 @@ from sqlalchemy import String, cast, func, select
 from shop import database
 from shop.extensions import db
 from shop.models.event import GENESIS, Event
+from shop.models.location import Location
 from shop.models.saved_view import RoleView, SavedView
 from shop.models.staff import Staff
+from shop.models.tag import Tag
 from shop.services.statements import as_written
 
 _KEPT = 256
@@ -32,8 +34,8 @@ _PATIENCE_SECONDS = 5
 class LogState:
     """Which committed events there are: `position` and `hash` of the last sealed one, ids of the others.
 
-    `staff` changes with every event about a person of the staff, and with nothing else; `views` with every event
-    about a saved view or a role's first one.
+    `staff` changes with every event about a person of the staff, with a new tag or branch, and with nothing else;
+    `views` with every event about a saved view or a role's first one.
     """
 
     position: int
@@ -44,7 +46,7 @@ class LogState:
     views: str = ""
 
     def of_staff(self) -> "LogState":
-        """For answers that depend on nothing but the staff: tickets change all day, people do not."""
+        """For answers that depend on nothing but the staff, tags and branches: tickets change all day, these do not."""
         return LogState(0, "", "", self.staff)
 
     def of_views(self) -> "LogState":
@@ -54,11 +56,12 @@ class LogState:
 
 def log_state() -> LogState:
     """The state that this transaction, or at least every later statement, sees."""
-    position, hash_, waiting, people, versions, views, firsts = db.session.connection().execute(_STATE).one()
-    certain = (waiting or "").count(",") < _MOST_WAITING - 1
-    return LogState(
-        position or 0, hash_ or GENESIS, waiting or "", f"{people}:{versions}", certain, f"{views}:{firsts}"
+    position, hash_, waiting, people, versions, tags, branches, views, firsts = (
+        db.session.connection().execute(_STATE).one()
     )
+    certain = (waiting or "").count(",") < _MOST_WAITING - 1
+    staff, saved = f"{people}:{versions}:{tags}:{branches}", f"{views}:{firsts}"
+    return LogState(position or 0, hash_ or GENESIS, waiting or "", staff, certain, saved)
 
 
 def recall(state: LogState, key: Hashable, make: Callable[[], Any]):
@@ -148,6 +151,8 @@ _STATE = select(
     _waiting(),
     select(func.count()).select_from(Staff).scalar_subquery(),
     select(func.sum(Staff.version)).scalar_subquery(),
+    select(func.max(Tag.id)).scalar_subquery(),
+    select(func.count()).select_from(Location).scalar_subquery(),
     _versions(SavedView),
     _versions(RoleView),
 )

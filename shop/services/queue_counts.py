@@ -68,7 +68,8 @@ class Counts:
     def by_status_of(self, filters: Filters, *, me: int) -> dict[str, int] | None:
         """The same for each status that has any."""
         is_counted = filters.since in ("", *COUNTED_SPANS) and not (filters.since and filters.view in _BY_TIME)
-        if filters.faults or filters.q or not filters.is_open or not is_counted:
+        is_marked = filters.priority or filters.location or filters.tag
+        if filters.faults or filters.q or is_marked or not filters.is_open or not is_counted:
             return None
         found: Counter[str] = Counter()
         for group in self.groups:

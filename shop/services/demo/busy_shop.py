@@ -21,6 +21,7 @@ from shop.models.errors import Invalid
 from shop.models.event import Event
 from shop.models.permissions import Role
 from shop.models.repair import Note, Repair, RepairLine, new_tracking_token, search_text
+from shop.models.tag import BETWEEN, RepairTag
 from shop.models.workflow import WAITING_ON, is_open
 from shop.services import staff
 from shop.services.demo.board import choose_open
@@ -29,7 +30,8 @@ from shop.services.demo.intake import Counter, Intake
 from shop.services.demo.log import Fact, Log
 from shop.services.demo.people import COLLEAGUES, PASSWORD, email_of
 from shop.services.demo.rosters import enter_rosters
-from shop.services.demo.rows import LineRow, NoteRow, RepairRow
+from shop.services.demo.rows import LineRow, NoteRow, RepairRow, TagRow
+from shop.services.demo.sorting import Sorting
 from shop.services.demo.story import Crew, Happening, Story, archived, closed_state, told
 from shop.services.demo.tables import (
     REBUILD_FROM,
@@ -53,7 +55,7 @@ _BOARD = timedelta(days=12)
 _BOARD_SHARE = 1.6
 _BATCH = 5_000
 _PRIORITY = {"same_day": 1, "express": 2, "standard": 3}
-_TABLES = tuple(model.__table__ for model in (Customer, Device, Repair, RepairLine, Note, Event))
+_TABLES = tuple(model.__table__ for model in (Customer, Device, Repair, RepairLine, RepairTag, Note, Event))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,7 @@ class _Filling:
             self.on_board, open_count,
             now=now, zone=self.location.hours.zone, time=self.time, rng=rng,
         )  # fmt: skip
+        self.sorting = Sorting(self.location, rng=rng)
         self.log = Log()
         self.recent: list[Fact] = []
 
@@ -167,6 +170,7 @@ class _Filling:
             (Device, self.counter.take_new_devices()),
             (Repair, repairs),
             (RepairLine, lines),
+            (RepairTag, [TagRow(row.id, tag) for row in repairs for tag in self.sorting.ids(row.tags)]),
             (Note, _notes(notes)),
         ):
             write_rows(model.__table__, rows)
@@ -186,11 +190,12 @@ class _Filling:
     def _repair(self, repair_id: int, intake: Intake, story: Story) -> RepairRow:
         customer, device, is_still_open = intake.customer, intake.device, is_open(story.status)
         number, problem = number_of(repair_id), intake.complaint.text
+        tags = BETWEEN.join(self.sorting.tags(problem))
         return RepairRow(
             id=repair_id,
             number=number,
             tracking_token=new_tracking_token(),
-            location_id=self.location.id,
+            location_id=self.sorting.branch(),
             customer_id=customer.id,
             device_id=device.id,
             assignee_id=story.assignee_id,
@@ -206,6 +211,7 @@ class _Filling:
             work=intake.kind.name,
             work_minutes=intake.kind.duration_minutes,
             place=story.place,
+            tags=tags,
             total=intake.price.total.amount,
             currency=intake.price.currency,
             received_at=story.received_at,
@@ -214,7 +220,15 @@ class _Filling:
             closed_at=None if is_still_open else story.status_since,
             version=len(story.happenings) or 1,
             search_text=search_text(
-                number, customer.name, customer.phone, customer.email, device.label, device.imei, device.serial, problem
+                number,
+                customer.name,
+                customer.phone,
+                customer.email,
+                device.label,
+                device.imei,
+                device.serial,
+                problem,
+                tags,
             ),
         )
 

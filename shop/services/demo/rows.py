@@ -42,6 +42,7 @@ class RepairRow(NamedTuple):
     work: str
     work_minutes: int
     place: str
+    tags: str
     total: int
     currency: str
     received_at: datetime
@@ -58,6 +59,11 @@ class LineRow(NamedTuple):
     position: int
     label: str
     amount: int
+
+
+class TagRow(NamedTuple):
+    repair_id: int
+    tag_id: int
 
 
 class NoteRow(NamedTuple):

@@ -94,7 +94,7 @@ document.addEventListener("change", (event) => {
 
 /* A key does what its control does, and nothing where there is none. */
 function useControl(key) {
-  const control = document.querySelector(`.ticket-acts [aria-keyshortcuts="${key}"], .ticket-acts [data-act="${key}"]`);
+  const control = document.querySelector(`.ticket-acts [aria-keyshortcuts="${key}"], #ticket [data-act="${key}"]`);
   if (!control) return false;
   control.focus();
   return control.click();
@@ -110,6 +110,9 @@ function writeNote() {
 const keys = {
   status: () => useControl("s"),
   assign: () => useControl("a"),
+  priority: () => useControl("p"),
+  tags: () => useControl("t"),
+  branch: () => useControl("h"),
   edit: () => useControl("e"),
   note: writeNote,
   copy: () => copyNumber(number),

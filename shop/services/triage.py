@@ -1,0 +1,109 @@
+"""What is told apart at a glance: how urgent a repair is, in which branch it is, and the shop's own tags."""
+
+from sqlalchemy import select
+
+from shop.extensions import db
+from shop.models.actor import Actor
+from shop.models.base import utc_now
+from shop.models.errors import Invalid
+from shop.models.location import Location
+from shop.models.repair import Priority, Repair
+from shop.models.tag import BETWEEN, LONGEST_NAME, RepairTag, Tag, slug_of
+from shop.services.events import record
+from shop.services.statements import insert_if_absent
+
+PERMISSION = "repair.edit"
+MOST_TAGS = 12
+
+
+def set_priority(repair: Repair, priority: int, *, actor: Actor) -> None:
+    """Sets the priority of a locked repair; the one it has changes nothing. Raises Invalid for one that is none."""
+    actor.require(PERMISSION)
+    if priority not in list(Priority):
+        raise Invalid({"priority": "Choose urgent, high or normal."})
+    if priority == repair.priority:
+        return
+    before, repair.priority = repair.priority, Priority(priority)
+    repair.updated_at = utc_now()
+    record("repair.prioritised", repair, actor=actor, body={"from": int(before), "to": int(priority)})
+
+
+def move_to_location(repair: Repair, location_id: int, *, actor: Actor) -> None:
+    """Hands a locked repair to another branch; the one it is in changes nothing.
+
+    Its shelf or bench is emptied, for that was one of the old branch. Raises Invalid for a branch that is none.
+    """
+    actor.require(PERMISSION)
+    if location_id == repair.location_id:
+        return
+    if db.session.get(Location, location_id) is None:
+        raise Invalid({"location": "Choose one of the branches."})
+    before, repair.location_id = repair.location_id, location_id
+    place, repair.place = repair.place, ""
+    repair.updated_at = utc_now()
+    body = {"from": before, "to": location_id}
+    record("repair.relocated", repair, actor=actor, body=body, detail={"place": [place, ""]} if place else None)
+
+
+def tag(repair: Repair, name: str, *, actor: Actor) -> Tag:
+    """Puts a tag on a locked repair, made where nobody has used it before; one that is on it changes nothing.
+
+    Raises Invalid for a name without letters, a long one, or one tag too many.
+    """
+    actor.require(PERMISSION)
+    found = find_tag(name) or _new_tag(name)
+    if db.session.get(RepairTag, (repair.id, found.id)):
+        return found
+    if len(tags_of(repair)) >= MOST_TAGS:
+        raise Invalid({"tag": f"A ticket has at most {MOST_TAGS} tags. Take one off first."})
+    db.session.add(RepairTag(repair_id=repair.id, tag_id=found.id))
+    _write_names(repair)
+    record("repair.tagged", repair, actor=actor, body={"tag": found.id}, detail={"tag": found.name})
+    return found
+
+
+def untag(repair: Repair, name: str, *, actor: Actor) -> None:
+    """Takes a tag off a locked repair; one that is not on it changes nothing."""
+    actor.require(PERMISSION)
+    found = find_tag(name)
+    on_it = found and db.session.get(RepairTag, (repair.id, found.id))
+    if found is None or on_it is None:
+        return
+    db.session.delete(on_it)
+    _write_names(repair)
+    record("repair.untagged", repair, actor=actor, body={"tag": found.id}, detail={"tag": found.name})
+
+
+def tags_of(repair: Repair) -> list[Tag]:
+    """By name."""
+    query = select(Tag).join(RepairTag, RepairTag.tag_id == Tag.id).where(RepairTag.repair_id == repair.id)
+    return list(db.session.scalars(query.order_by(Tag.name)))
+
+
+def list_tags() -> list[tuple[str, str]]:
+    """(slug, name) of every tag, by name: what is suggested, and what can be filtered by."""
+    return [(row.slug, row.name) for row in db.session.execute(select(Tag.slug, Tag.name).order_by(Tag.name))]
+
+
+def find_tag(name: str) -> Tag | None:
+    """By its name, however it is written, or its slug."""
+    return db.session.scalar(select(Tag).where(Tag.slug == slug_of(name)))
+
+
+def _new_tag(name: str) -> Tag:
+    name = " ".join(name.replace("\x00", "").replace(",", " ").split())
+    if not slug_of(name):
+        raise Invalid({"tag": "Write a tag with at least one letter or digit."})
+    if len(name) > LONGEST_NAME:
+        raise Invalid({"tag": f"Keep a tag under {LONGEST_NAME} characters; this one has {len(name)}."})
+    values = {"name": name, "slug": slug_of(name), "created_at": utc_now()}
+    db.session.execute(insert_if_absent(Tag, unique=["slug"], values=values))
+    return db.session.scalars(select(Tag).where(Tag.slug == values["slug"])).one()
+
+
+def _write_names(repair: Repair) -> None:
+    # Its tags are read back from the table.
+    db.session.flush()
+    repair.tags = BETWEEN.join(tag.name for tag in tags_of(repair))
+    repair.refresh_search_text()
+    repair.updated_at = utc_now()
