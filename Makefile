@@ -16,8 +16,8 @@ test: .venv/dev $(MO) ## Checks and tests everything, on every service it can fi
 check: .venv/dev ## Only the static checks: lint, format, floors, types
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh scripts/check.sh
 
-faults: .venv/dev $(MO) ## The long form of the fault tests: kills, races, tampering
-	@PATH="$(CURDIR)/$(BIN):$$PATH" FAULTS=full sh scripts/test.sh tests/faults
+faults: .venv/dev $(MO) ## The long form of the fault tests (kills, races, tampering) and of the promises on simulated shops
+	@PATH="$(CURDIR)/$(BIN):$$PATH" FAULTS=full sh scripts/test.sh tests/faults tests/models/test_forecast.py
 
 bench: .venv/dev $(MO) ## Our pages beside the peers' and the limit, on PostgreSQL with 1,000,000 repairs
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh scripts/bench.sh

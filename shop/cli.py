@@ -1,7 +1,10 @@
 """Commands: `flask --app wsgi …`. Each commits once; housekeeping, once a batch."""
 
+import json
 import sys
 from dataclasses import asdict
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import click
 from flask import Flask, current_app
@@ -11,11 +14,12 @@ from tqdm import tqdm
 from shop.extensions import db
 from shop.models.errors import Invalid
 from shop.models.permissions import Role
-from shop.services import accounts, audit, demo, housekeeping, seed, staff
+from shop.services import accounts, audit, backtest, demo, housekeeping, seed, staff
 
 user_cli = AppGroup("user", help="People of the staff.")
 account_cli = AppGroup("account", help="Customers' accounts.")
 audit_cli = AppGroup("audit", help="The sealed log.")
+promise_cli = AppGroup("promise", help="Ready-by dates and how often they hold.")
 
 
 @user_cli.command("create")
@@ -53,6 +57,26 @@ def verify(head: str | None) -> None:
         click.echo(f"Bad at position {verdict.position}: {verdict.reason}.", err=True)
         sys.exit(1)
     click.echo(f"Good to position {verdict.position}. Head {verdict.position}:{verdict.head}")
+
+
+@promise_cli.command("backtest")
+@click.argument("log", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--zone", default="Europe/London", show_default=True, help="Of times that are written without offset.")
+def backtest_promises(log: Path, zone: str) -> None:
+    """Plays a history of cases again and prints as JSON how promises made along it would have held.
+
+    LOG is a CSV file with the columns CaseID, ActivityID and CompleteTimestamp, one line for each event. A case
+    is complete with its last event. Promises are made at arrival and after each event but the last, with only
+    what was known then; the report covers the later half of them.
+    """
+    try:
+        with log.open(encoding="utf-8-sig", newline="") as lines:
+            report = backtest.backtest(lines, zone=_zone(zone))
+    except Invalid as error:
+        raise click.ClickException(" ".join(error.fields.values())) from None
+    except UnicodeDecodeError:
+        raise click.ClickException("The file is not UTF-8 text.") from None
+    click.echo(json.dumps(report))
 
 
 @click.command("seed")
@@ -99,7 +123,7 @@ def tidy() -> None:
 
 
 def register(app: Flask) -> None:
-    for command in (user_cli, account_cli, audit_cli, load_seed, add_demo, tidy):
+    for command in (user_cli, account_cli, audit_cli, promise_cli, load_seed, add_demo, tidy):
         app.cli.add_command(command)
 
 
@@ -107,6 +131,13 @@ def _read_password() -> str:
     if sys.stdin.isatty():
         return click.prompt("Password", hide_input=True, confirmation_prompt=True)
     return sys.stdin.readline().rstrip("\r\n")
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError, KeyError):
+        raise click.BadParameter("give the name of a time zone, such as Europe/London", param_hint="--zone") from None
 
 
 def _outside_head(text: str | None) -> tuple[int, str] | None:
