@@ -19,6 +19,8 @@ worker_class = "gthread"
 # Each open socket holds a thread. Without Redis one process knows all sockets and runs all jobs.
 threads = settings.THREADS
 workers = 1 if settings.is_embedded else settings.WEB_PROCESSES
+# Two hundred pasted numbers stand in an address.
+limit_request_line = 8190
 timeout = 60
 graceful_timeout = 10
 keepalive = 5

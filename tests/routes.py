@@ -57,6 +57,7 @@ RIGHTS: dict[str, str] = {
     "api_document.show_document": PUBLIC,
     "console.index": "console.enter",
     "console.since": "repair.view",
+    "find.index": "repair.view",
     "repairs.index": "repair.view",
     "repairs.rows": "repair.view",
     "repairs.ticket": "repair.view",

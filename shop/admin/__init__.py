@@ -8,6 +8,7 @@ from shop.admin import (
     audit,
     catalogue,
     console,
+    find,
     fragments,
     health,
     load,
@@ -29,5 +30,5 @@ def init_app(app: Flask) -> None:
     sign_in.init_app(app)
     admin = console.init_app(app)
     admin.add_view(RepairsView("Repairs", path="repairs"))
-    for screen in (catalogue, price_rules, audit, outbox, load, roster, health, staff, account, style):
+    for screen in (find, catalogue, price_rules, audit, outbox, load, roster, health, staff, account, style):
         screen.init_app(admin)

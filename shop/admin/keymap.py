@@ -34,7 +34,7 @@ KEYS = (
     Key("assign", "a", _l("Assign"), "repair.assign", {"queue": _l("assign"), "ticket": _l("assign")}),
     Key("note", "n", _l("Write a note"), "repair.note", {"queue": _l("note"), "ticket": _l("note")}),
     Key("priority", "p", _l("Set the priority"), "repair.edit", {"queue": _l("priority")}),
-    Key("tags", "t", _l("Change the tags"), "repair.edit"),
+    Key("tags", "g", _l("Change the tags"), "repair.edit"),
     Key("branch", "h", _l("Hand over to another branch"), "repair.edit"),
     Key("edit", "e", _l("Edit the ticket"), "repair.edit", {"ticket": _l("edit")}),
     Key("copy", ".", _l("Copy the ticket number"), "repair.view"),

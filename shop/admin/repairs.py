@@ -20,7 +20,7 @@ from shop.admin.triage import TriageActs
 from shop.extensions import db
 from shop.models.errors import Invalid, Stale
 from shop.models.staff import initials
-from shop.services import locations, queue, repairs, staff, triage
+from shop.services import locations, numbers, queue, repairs, staff, triage
 from shop.services.memory import LogState, log_state, recall
 from shop.services.subscriptions import TOLD_BY_MAIL
 
@@ -52,15 +52,16 @@ class RepairsView(TriageActs, ConsoleView):
         return show(
             "admin/repairs/queue.html", "queue_body", shell_kept=True,
             filters=filters, page=page, rows=render_rows(page.rows),
-            counts=counts, tabs=bar, more=more, acts=acts, foot_keys=foot_keys("queue"), **_choices(state.of_staff()),
+            counts=counts, tabs=bar, more=more, acts=acts, foot_keys=foot_keys("queue"), report=_report(filters),
+            **_choices(state.of_staff()),
         )  # fmt: skip
 
     @expose("/rows")
     @requires("repair.view")
     def rows(self):
         """The named rows as they are now, for a list that is open; a row that left its filters is marked."""
-        numbers = request.args.get("numbers", "")[:LONGEST_NUMBER_LIST].split(",")[:MOST_ROWS_AT_ONCE]
-        return changes([number for number in numbers if _NUMBER.fullmatch(number)])
+        tickets = request.args.get("numbers", "")[:LONGEST_NUMBER_LIST].split(",")[:MOST_ROWS_AT_ONCE]
+        return changes([number for number in tickets if _NUMBER.fullmatch(number)])
 
     @expose("/<string:number>")
     @requires("repair.view")
@@ -134,6 +135,12 @@ class RepairsView(TriageActs, ConsoleView):
             return show("admin/repairs/ticket.html", "ticket", status=422, foot_keys=foot_keys("ticket"), **facts)
         db.session.commit()
         return done(number, _("Note added"))
+
+
+def _report(filters: queue.Filters) -> numbers.Report | None:
+    """Which of the pasted numbers were found, on the first page of their list."""
+    pasted = numbers.read_list(request.args.get("q", "")[: numbers.LONGEST_PASTE]) if filters.pasted else None
+    return None if pasted is None or filters.after else numbers.report(pasted)
 
 
 def _choices(state: LogState) -> dict:

@@ -1,5 +1,6 @@
 """Who a customer is: contact details checked, and found again without overwriting anything."""
 
+import re
 import unicodedata
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from shop.models.text import is_plain, one_line
 LONGEST_NAME = 120
 LONGEST_EMAIL = 254
 LONGEST_PHONE = 40
+_SHORTEST_PHONE = 10
 _BY_EMAIL = 7_305_002  # the relay's lock is 7_305_001
 _REGION = {"en": "GB", "pt_BR": "BR"}
 _LOCALE_OF_LANGUAGE = {locale.partition("_")[0]: locale for locale in LOCALES}
@@ -73,6 +75,18 @@ def clean_email(email: str) -> str:
         return _email(email)
     except ValueError as error:
         raise Invalid({"email": str(error)}) from None
+
+
+def find_phone(text: str) -> str | None:
+    """The phone as it is kept, however it was written, in any of the shop's countries; None if it is none."""
+    digits = re.sub(r"\D", "", text)
+    if not _SHORTEST_PHONE <= len(digits) <= LONGEST_PHONE:
+        return None
+    spellings = [(text, region) for region in dict.fromkeys(_REGION.values())]
+    spellings += [(f"+{digits}", "GB")] * digits.startswith(("44", "55"))
+    found = [number for spelling, region in spellings if (number := _parsed(spelling, region))]
+    found.sort(key=phonenumbers.is_valid_number, reverse=True)
+    return phonenumbers.format_number(found[0], phonenumbers.PhoneNumberFormat.E164) if found else None
 
 
 def queue_for(email: str) -> None:

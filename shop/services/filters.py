@@ -12,6 +12,7 @@ from typing import Any
 from shop.models.base import UtcDateTime
 from shop.models.repair import Priority, Repair
 from shop.models.workflow import OPEN, Party, State
+from shop.services import numbers
 
 LONGEST_SEARCH = 200
 MOST_WORDS = 6
@@ -97,6 +98,17 @@ class Filters:
         return self.view == "mine" or self.assignee == "me"
 
     @property
+    def pasted(self) -> tuple[numbers.Number, ...]:
+        """The numbers that were pasted, if the search is for two or more."""
+        found = numbers.read_list(self.q)
+        return found.numbers if found else ()
+
+    @property
+    def words(self) -> list[str]:
+        """What every repair must have somewhere in its text."""
+        return search_words(self.q) if self.q and not self.pasted else []
+
+    @property
     def tab(self) -> str:
         """The view that they are exactly, or empty."""
         if not self.preset:
@@ -129,10 +141,17 @@ def parse_filters(arguments, *, views: dict[str, tuple[tuple[str, str], ...]] | 
     values: dict[str, Any] = {**dict(preset), **{name: value for name in NAMES if (value := _text(arguments, name))}}
     if not preset:
         values["view"] = slug or default_view(values)
-    values["q"] = " ".join(values.get("q", "").split())[:LONGEST_SEARCH]
+    values["q"] = _searched(values.get("q", ""))
     own: dict[str, Any] = {"slug": slug, "preset": preset} if preset else {}
     filters = Filters(after=_text(arguments, "after"), **own, **values)
     return replace(filters, faults=tuple(_faults(filters)))
+
+
+def _searched(text: str) -> str:
+    """What is searched for, on one line; of many numbers as many as are looked up at once."""
+    if pasted := numbers.read_list(text[: numbers.LONGEST_PASTE]):
+        return ",".join(number.typed for number in pasted.numbers)
+    return " ".join(text.split())[:LONGEST_SEARCH]
 
 
 def default_view(values) -> str:

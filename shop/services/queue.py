@@ -33,6 +33,7 @@ from shop.models.repair import Priority, Repair
 from shop.models.staff import Staff
 from shop.models.tag import RepairTag, Tag
 from shop.models.workflow import NEVER_LATE
+from shop.services import numbers
 from shop.services.filters import (
     LARGEST_ID,
     NEWEST_FIRST,
@@ -93,14 +94,14 @@ def _page(filters: Filters, *, me: int, day_ends: datetime) -> Page:
     return Page(rows[:PAGE], cursor_of(rows[PAGE - 1], filters.order))
 
 
-def rows_of(numbers: list[str], filters: Filters, *, me: int, day_ends: datetime) -> tuple[Sequence, set[str]]:
+def rows_of(tickets: list[str], filters: Filters, *, me: int, day_ends: datetime) -> tuple[Sequence, set[str]]:
     """Rows of these tickets, and which of them the filters still show."""
-    source = select(Repair).where(Repair.number.in_(numbers)).subquery()
+    source = select(Repair).where(Repair.number.in_(tickets)).subquery()
     rows = db.session.execute(_joined(source, order=filters.order)).all()
     if filters.faults:
         return rows, set()
     conditions = _conditions(_shape(filters), db.engine.dialect.name)
-    shown = select(Repair.number).where(Repair.number.in_(numbers), *conditions)
+    shown = select(Repair.number).where(Repair.number.in_(tickets), *conditions)
     return rows, set(db.session.scalars(shown, _values(filters, me=me, day_ends=day_ends)))
 
 
@@ -118,6 +119,7 @@ class _Shape:
     location: bool
     tag: bool
     words: tuple[bool, ...]
+    kinds: tuple[str, ...]
     after: bool
 
 
@@ -132,7 +134,8 @@ def _shape(filters: Filters) -> _Shape:
         priority=filters.priority,
         location=bool(filters.location),
         tag=bool(filters.tag),
-        words=tuple(len(word) < _INDEXED_FROM for word in search_words(filters.q)) if filters.q else (),
+        words=tuple(len(word) < _INDEXED_FROM for word in filters.words),
+        kinds=tuple(sorted({number.kind for number in filters.pasted})),
         after=bool(filters.after),
     )
 
@@ -142,7 +145,7 @@ def _values(filters: Filters, *, me: int, day_ends: datetime) -> dict:
     dialect = db.engine.dialect.name
     words = {
         f"word_{place}": _as_phrase(word) if dialect == "sqlite" and len(word) >= _INDEXED_FROM else _as_part(word)
-        for place, word in enumerate(search_words(filters.q) if filters.q else ())
+        for place, word in enumerate(filters.words)
     }
     after = {f"after_{place}": value for place, value in enumerate(read_cursor(filters) or ())} if filters.after else {}
     now, longer = utc_now(), span(filters.since)
@@ -150,7 +153,7 @@ def _values(filters: Filters, *, me: int, day_ends: datetime) -> dict:
     return {
         **words, **after, "me": me, "now": now, "day_ends": day_ends, "status": filters.status, "person": person,
         "waiting": filters.waiting, "before_asked": now - longer if longer else None,
-        "location": filters.location, "tag": filters.tag,
+        "location": filters.location, "tag": filters.tag, **numbers.values(filters.pasted),
     }  # fmt: skip
 
 
@@ -215,6 +218,8 @@ def _conditions(shape: _Shape, dialect: str) -> list:
         conditions.append(Repair.assignee_id.is_(None))
     elif shape.assignee:
         conditions.append(Repair.assignee_id == bindparam("person"))
+    if shape.kinds:
+        conditions.append(Repair.id.in_(numbers.ids(shape.kinds)))
     conditions += _marked(shape)
     for place, is_short in enumerate(shape.words):
         # A prepared plan does not see the word, and a rare and a common one need different plans: on PostgreSQL

@@ -1,5 +1,3 @@
-/* What every page of the console has beside the shell: the keys that work everywhere. */
+/* What every page of the console has beside the shell: the keys that work everywhere, and the search box. */
 import "./key_help.js";
-import { focusScan, registerKeys } from "./keys.js";
-
-registerKeys({ search: focusScan });
+import "./scan.js";

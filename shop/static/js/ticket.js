@@ -111,7 +111,7 @@ const keys = {
   status: () => useControl("s"),
   assign: () => useControl("a"),
   priority: () => useControl("p"),
-  tags: () => useControl("t"),
+  tags: () => useControl("g"),
   branch: () => useControl("h"),
   edit: () => useControl("e"),
   note: writeNote,
