@@ -19,6 +19,7 @@ from shop.admin import (
     sockets,
     staff,
     style,
+    undo,
 )
 from shop.admin.repairs import RepairsView
 
@@ -30,5 +31,5 @@ def init_app(app: Flask) -> None:
     sign_in.init_app(app)
     admin = console.init_app(app)
     admin.add_view(RepairsView("Repairs", path="repairs"))
-    for screen in (find, catalogue, price_rules, audit, outbox, load, roster, health, staff, account, style):
+    for screen in (find, catalogue, price_rules, audit, outbox, load, roster, health, staff, account, style, undo):
         screen.init_app(admin)

@@ -9,14 +9,17 @@ from markupsafe import Markup
 from shop.admin.console import show
 from shop.extensions import db, htmx
 from shop.services import repairs
+from shop.services.undo import Offer
 
 
-def dialog(template: str, block: str, *, title: str, status: int = 200, **values):
-    """A form: as a dialog when htmx asks, else as a page of its own."""
+def dialog(template: str, block: str, *, title: str, status: int = 200, is_wide: bool = False, **values):
+    """A form: as a dialog when htmx asks, else as a page of its own. `title` is the dialog's, and in `values`."""
     if not htmx:
-        return show(template, status=status, **values)
-    form = Markup(render_block(template, block, in_dialog=True, **values))  # noqa: S704 - escaped inside
-    response = make_response(render_template("admin/repairs/_dialog.html", title=title, form=form), status)
+        return show(template, status=status, title=title, **values)
+    form = Markup(render_block(template, block, in_dialog=True, title=title, **values))  # noqa: S704 - escaped inside
+    response = make_response(
+        render_template("admin/repairs/_dialog.html", title=title, form=form, is_wide=is_wide), status
+    )
     if request.method == "POST":
         response.headers["HX-Retarget"], response.headers["HX-Reswap"] = "#dialogs", "innerHTML"
     return response
@@ -30,16 +33,25 @@ def refused(form, number: str, *, status: int, **values):
     return answer
 
 
-def done(number: str, message: str):
+def done(number: str, message: str, *, undo: Offer | None = None, countdown: str = ""):
     """A toast and the news that `number` changed: the open page brings itself up to date, as for a colleague's act.
 
-    Without htmx a redirect to the ticket.
+    `undo` is what the toast and its key take back; `countdown` says beside it what happens in {n} seconds.
+    Without htmx a redirect to the ticket, which offers the same.
     """
     if not htmx:
         flash(message, "success")
         return redirect(url_for("repairs.ticket", number=number), 303)
     response = make_response("", 204)
     response.headers["HX-Trigger"] = json.dumps(
-        {"toast": {"message": f"{number}: {message}"}, "acted": {"number": number}}
+        {"toast": toast(f"{number}: {message}", undo=undo, countdown=countdown), "acted": {"number": number}}
     )
     return response
+
+
+def toast(message: str, *, undo: Offer | None = None, countdown: str = "") -> dict:
+    """What static/js/toast.js shows."""
+    if undo is None:
+        return {"message": message}
+    way = url_for("undo.take_back", token=undo.token)
+    return {"message": message, "undo": {"url": way, "seconds": undo.seconds, "countdown": countdown}}

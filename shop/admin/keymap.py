@@ -37,6 +37,7 @@ KEYS = (
     Key("tags", "g", _l("Change the tags"), "repair.edit"),
     Key("branch", "h", _l("Hand over to another branch"), "repair.edit"),
     Key("edit", "e", _l("Edit the ticket"), "repair.edit", {"ticket": _l("edit")}),
+    Key("undo", "z", _l("Undo what you did a moment ago"), "act.undo"),
     Key("copy", ".", _l("Copy the ticket number"), "repair.view"),
     Key("next_ticket", "]", _l("Next ticket of the list"), "repair.view"),
     Key("previous_ticket", "[", _l("Ticket before in the list"), "repair.view"),

@@ -9,8 +9,9 @@ from shop.admin.access import requires
 from shop.admin.console import ConsoleView, show
 from shop.admin.forms import place
 from shop.extensions import db
+from shop.models.errors import CannotUndo
 from shop.security import local_path
-from shop.services import outbox
+from shop.services import outbox, told
 
 WIDTHS = ("desktop", "phone")
 LONGEST_QUERY = 254
@@ -26,12 +27,18 @@ class OutboxView(ConsoleView):
     def index(self):
         q = request.args.get("q", "")[:LONGEST_QUERY].replace("\0", "")
         page = outbox.list_messages(q, before=place("before"))
-        return show("admin/outbox/list.html", q=q, page=page, troubles=len(outbox.list_troubles()))
+        return show(
+            "admin/outbox/list.html",
+            q=q,
+            page=page,
+            troubles=len(outbox.list_troubles()),
+            waiting=len(told.list_waiting()),
+        )
 
     @expose("/undelivered")
     @requires("outbox.view")
     def undelivered(self):
-        return show("admin/outbox/undelivered.html", troubles=outbox.list_troubles())
+        return show("admin/outbox/undelivered.html", troubles=outbox.list_troubles(), waiting=len(told.list_waiting()))
 
     @expose("/<row_id:message_id>")
     @requires("outbox.view")
@@ -60,6 +67,34 @@ class OutboxView(ConsoleView):
         db.session.commit()
         flash(_("On its way again."), "success")
         return redirect(local_path(request.args.get("next"), url_for("outbox.undelivered")), 303)
+
+    @expose("/waiting")
+    @requires("outbox.view")
+    def waiting(self):
+        waiting = told.list_waiting()
+        return show("admin/outbox/waiting.html", waiting=waiting, troubles=len(outbox.list_troubles()))
+
+    @expose("/deliveries/<row_id:delivery_id>/send-now", methods=["POST"])
+    @requires("message.decide")
+    def send_now(self, delivery_id: int):
+        return _decided(told.send_now, delivery_id, _("On its way."))
+
+    @expose("/deliveries/<row_id:delivery_id>/stop", methods=["POST"])
+    @requires("message.decide")
+    def stop(self, delivery_id: int):
+        return _decided(told.stop, delivery_id, _("It will not be sent."))
+
+
+def _decided(decide, delivery_id: int, words: str):
+    try:
+        decide(delivery_id, actor=current_user.actor)
+    except CannotUndo as error:
+        db.session.rollback()
+        flash(error.message, "error")
+    else:
+        db.session.commit()
+        flash(words, "success")
+    return redirect(local_path(request.args.get("next"), url_for("outbox.waiting")), 303)
 
 
 def init_app(admin: Admin) -> None:

@@ -9,7 +9,7 @@ from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from shop.admin import conflict
+from shop.admin import conflict, sending
 from shop.admin.access import requires
 from shop.admin.answers import dialog, done, refused
 from shop.admin.console import ConsoleView, show
@@ -20,7 +20,7 @@ from shop.admin.triage import TriageActs
 from shop.extensions import db
 from shop.models.errors import Invalid, Stale
 from shop.models.staff import initials
-from shop.services import locations, numbers, queue, repairs, staff, triage
+from shop.services import consent, locations, messages, numbers, queue, repairs, staff, triage, undo
 from shop.services.memory import LogState, log_state, recall
 from shop.services.subscriptions import TOLD_BY_MAIL
 
@@ -80,14 +80,21 @@ class RepairsView(TriageActs, ConsoleView):
         repair = repairs.lock_repair(number)
         try:
             _diagnose_first(repair)
-            target = request.form.get("target", "")
-            repairs.move(repair, target, actor=current_user.actor, seen=request.form.get("seen"))
+            target, send = request.form.get("target", ""), sending.Choice.read(repair)
+            moved = repairs.move(
+                repair, target, actor=current_user.actor, seen=request.form.get("seen"), send=send.send
+            )
         except Invalid as error:
             return refused(_move_form, number, faults=error.fields, status=422)
         except Stale:
             return refused(_move_form, number, moved=True, status=409)
+        if question := sending.ask(repair, moved, send):
+            return question
+        offer = undo.undoable([moved.step], actor=current_user.actor)
+        said, countdown = sending.said(repair, moved, send)
         db.session.commit()
-        return done(number, _("Moved to %(status)s", status=_words(target)))
+        words = _("Moved to %(status)s", status=_words(target))
+        return done(number, f"{words}. {said}" if said else words, undo=offer, countdown=countdown)
 
     @expose("/<string:number>/assign", methods=["GET", "POST"])
     @requires("repair.assign")
@@ -96,11 +103,12 @@ class RepairsView(TriageActs, ConsoleView):
             return _assign_form(repairs.get_repair(number))
         repair = repairs.lock_repair(number)
         try:
-            repairs.assign(repair, _chosen_person(), actor=current_user.actor)
+            step = repairs.assign(repair, _chosen_person(), actor=current_user.actor)
         except Invalid as error:
             return refused(_assign_form, number, faults=error.fields, status=422)
+        offer = undo.undoable([step] if step else [], actor=current_user.actor)
         db.session.commit()
-        return done(number, _("Assigned"))
+        return done(number, _("Assigned"), undo=offer)
 
     @expose("/<string:number>/edit", methods=["GET", "POST"])
     @requires("repair.edit")
@@ -118,6 +126,15 @@ class RepairsView(TriageActs, ConsoleView):
         db.session.commit()
         words = _("Saved, together with what a colleague changed meanwhile") if edit.merged else _("Saved")
         return done(number, words)
+
+    @expose("/<string:number>/mails", methods=["POST"])
+    @requires("customer.consent")
+    def mails(self, number: str):
+        """What the customer said about mails on the status: `wanted` is 1 or empty."""
+        repair, wanted = repairs.lock_repair(number), request.form.get("wanted") == "1"
+        consent.set_status_mails(repair, wanted, actor=current_user.actor)
+        db.session.commit()
+        return done(number, _("Noted: e-mails about the status") if wanted else _("Noted: no e-mails about the status"))
 
     @expose("/<string:number>/notes", methods=["GET", "POST"])
     @requires("repair.note")
@@ -159,7 +176,7 @@ def _move_form(repair, *, faults=None, moved=False):
         repair=repair, moves=moves, moved=moved, faults=faults or {},
         needs_diagnosis=not repair.diagnosis and any("diagnosis" in move.needs for move in moves),
         diagnosis=request.form.get("diagnosis", ""), target=request.form.get("target"),
-        told=TOLD_BY_MAIL,
+        told=TOLD_BY_MAIL, obstacle=messages.find_obstacle(repair.customer),
     )  # fmt: skip
 
 

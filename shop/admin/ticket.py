@@ -1,7 +1,7 @@
 """What the ticket page shows, put together from the repair, its notes and its log."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from flask_login import current_user
@@ -10,8 +10,9 @@ from shop.models.base import utc_now
 from shop.models.event import Event
 from shop.models.repair import Note, Repair
 from shop.models.workflow import MAIN_ROAD, NEVER_LATE, State
-from shop.services import appointments, bookings, locations, repairs, staff
+from shop.services import appointments, bookings, locations, repairs, staff, told, undo
 from shop.services.memory import LogState, recall
+from shop.services.told import Outcome, Told
 
 _ICONS = {
     "repair.booked": "inbox",
@@ -20,6 +21,10 @@ _ICONS = {
     "repair.rebooked": "calendar-clock",
     "repair.missed": "calendar-days",
     "repair.move_undone": "undo-2",
+    "repair.message_hurried": "send",
+    "repair.mails_wanted": "bell",
+    "repair.mails_unwanted": "bell-off",
+    "repair.message_stopped": "ban",
     "repair.assigned": "user-round",
     "repair.assignment_undone": "undo-2",
     "repair.edited": "pencil",
@@ -44,11 +49,12 @@ class Entry:
     detail: dict
     note: str = ""
     branch: str = ""
+    told: Told | None = None
 
 
 def ticket_facts(repair: Repair, *, state: LogState, note: str = "", note_faults: dict | None = None) -> dict:
     events, notes = repairs.timeline(repair), repairs.notes(repair)
-    people = staff.names(_people_in(events))
+    people, messages = staff.names(_people_in(events)), told.messages_of(events)
     branches = {id_: name for id_, _slug, name in recall(state.of_staff(), "branches", locations.branch_names)}
     return {
         "repair": repair,
@@ -56,8 +62,10 @@ def ticket_facts(repair: Repair, *, state: LogState, note: str = "", note_faults
         "tracking_url": bookings.tracking_path(repair),
         "late": repair.due_at < utc_now() and repair.status not in NEVER_LATE,
         "steps": _steps(repair, events),
-        "entries": _entries(events, notes, people, branches),
+        "entries": _entries(events, notes, people, branches, messages),
         "has_branches": len(branches) > 1,
+        "waiting": [message for message in messages.values() if message.outcome == Outcome.WAITING],
+        "offer": _offer_for(repair),
         "people": people,
         "moves": repairs.allowed_moves(repair, current_user.actor) if current_user.may("repair.move") else [],
         "note": note,
@@ -75,9 +83,21 @@ def _people_in(events: list[Event]) -> set[int]:
     return ids - {None}
 
 
-def _entries(events: list[Event], notes: list[Note], people: dict[int, str], branches: dict[int, str]) -> list[Entry]:
+def _offer_for(repair: Repair) -> undo.Offer | None:
+    """What this person has just done to this ticket and can take back."""
+    offer = undo.find_offer(current_user.actor) if current_user.may("act.undo") else None
+    return offer if offer and repair.id in {step.repair_id for step in offer.steps} else None
+
+
+def _entries(
+    events: list[Event],
+    notes: list[Note],
+    people: dict[int, str],
+    branches: dict[int, str],
+    messages: dict[int, Told],
+) -> list[Entry]:
     texts = {note.id: note.body for note in notes}
-    return [_entry(event, texts, people, branches) for event in events]
+    return [replace(_entry(event, texts, people, branches), told=messages.get(event.version)) for event in events]
 
 
 def _entry(event: Event, texts: dict[int, str], people: dict[int, str], branches: dict[int, str]) -> Entry:

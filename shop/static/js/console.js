@@ -1,3 +1,7 @@
 /* What every page of the console has beside the shell: the keys that work everywhere, and the search box. */
 import "./key_help.js";
+import { registerKeys } from "./keys.js";
 import "./scan.js";
+import { undoNewest } from "./toast.js";
+
+registerKeys({ undo: undoNewest });

@@ -1,5 +1,6 @@
 /* <time data-ago datetime="…">, and every time in a row of the queue, keeps saying how long ago that was. */
 const REFRESH_MS = 30_000;
+const SECOND = 1_000;
 const MINUTE = 60_000;
 const UNITS = { minute: "min", hour: "h", day: "d" };
 
@@ -20,6 +21,20 @@ function refresh() {
   }
 }
 
+/* <time data-leaves="7" data-words="leaves in {n} s" data-over="…">: seconds from when it came into the page. */
+const comes = new WeakMap();
+
+function countDown() {
+  for (const time of document.querySelectorAll("time[data-leaves]")) {
+    if (comes.get(time)?.from !== time.dateTime) {
+      comes.set(time, { from: time.dateTime, at: performance.now() + Number(time.dataset.leaves) * 1000 });
+    }
+    const left = Math.ceil((comes.get(time).at - performance.now()) / 1000);
+    time.textContent = left > 0 ? time.dataset.words.replace("{n}", left) : time.dataset.over;
+  }
+}
+
 export function startTimes() {
   setInterval(refresh, REFRESH_MS);
+  setInterval(countDown, SECOND);
 }
