@@ -23,7 +23,7 @@ from shop import database
 from shop.database import ShopSession
 from shop.extensions import db, htmx
 from shop.security import local_path
-from shop.services import idempotency
+from shop.services import idempotency, staff_drafts
 
 FIELD, HEADER = "request_key", "X-Request-Key"
 # Answered anew each time, and why.
@@ -44,7 +44,6 @@ _MARK = f"\ue000{secrets.token_hex(16)}\ue001"
 _MARK_BYTES = _MARK.encode()
 _KEY = re.compile("[A-Za-z0-9_-]{16,64}")
 _NO_PART_OF_IT = {FIELD, "csrf_token"}
-_SECRET = re.compile("password|secret|code", re.IGNORECASE)
 _KEPT_HEADERS = ("Location", "HX-Redirect", "HX-Location", "HX-Refresh", "HX-Trigger", "HX-Push-Url")
 _REFUSALS = {403, 404, 409, 410, 422}
 _PATIENCE_SECONDS = 2.0
@@ -85,6 +84,12 @@ def let_repeat() -> None:
         attempt.is_paused = True
 
 
+def attempt_of_form() -> bool:
+    """True while this request is about to commit what a form was sent for, and not something on the way to it."""
+    attempt = _attempt()
+    return attempt is not None and not attempt.is_paused and not attempt.is_committed
+
+
 def init_app(app: Flask) -> None:
     app.jinja_env.globals["request_key"] = lambda: _MARK
     app.after_request(_remember)
@@ -117,7 +122,7 @@ def _body_digest() -> str:
     lines += [
         f"{name}={value}"
         for name, value in sorted(request.form.items(multi=True))
-        if name not in _NO_PART_OF_IT and not _SECRET.search(name)
+        if name not in _NO_PART_OF_IT and not staff_drafts.SECRET.search(name)
     ]
     for name, upload in sorted(request.files.items(multi=True)):
         lines.append(f"{name}={upload.filename}={hashlib.sha256(upload.stream.read()).hexdigest()}")

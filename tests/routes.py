@@ -20,6 +20,7 @@ from shop.models.outbox import OutboxMessage
 from shop.models.repair import Repair
 from shop.models.roster import Absence
 from shop.models.staff import SignIn, Staff
+from shop.models.staff_draft import StaffDraft
 from shop.services.drafts import start_draft
 from shop.services.events import hold, record
 
@@ -123,6 +124,9 @@ RIGHTS: dict[str, str] = {
     "account.end_others": "account.self",
     "account.two_step": "account.self",
     "account.two_step_off": "account.self",
+    **dict.fromkeys(
+        [f"recover.{name}" for name in ("index", "count", "draft", "keep", "discard", "bring_back")], "account.self"
+    ),
     "style.index": "style.view",
 }  # fmt: skip
 
@@ -151,6 +155,7 @@ class World:
     delivery_id: int
     device_id: int
     absence_id: int
+    draft_id: int
 
     def path(self, rule: Rule) -> str:
         values = {name: self._value(rule, name) for name in rule.arguments}
@@ -188,6 +193,11 @@ def make_world(repair: Repair, *, target: Staff, sign_in: SignIn | None = None) 
     db.session.flush()
     dead = Delivery(event_id=later.id, subscriber="mail", ordering_key=event.aggregate, state=DeliveryState.DEAD)
     db.session.add(dead)
+    typed = StaffDraft(
+        staff_id=sign_in.staff_id if sign_in else target.id, form="repairs.note", record=repair.number,
+        address=f"/admin/repairs/{repair.number}/notes",
+    )  # fmt: skip
+    db.session.add(typed)
     db.session.commit()
     return World(
         number=repair.number,
@@ -198,5 +208,6 @@ def make_world(repair: Repair, *, target: Staff, sign_in: SignIn | None = None) 
         message_id=message.id,
         delivery_id=dead.id,
         absence_id=absence.id,
+        draft_id=typed.id,
         device_id=db.session.scalars(select(DeviceModel.id).order_by(DeviceModel.id)).first(),
     )

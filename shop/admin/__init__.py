@@ -14,6 +14,7 @@ from shop.admin import (
     load,
     outbox,
     price_rules,
+    recover,
     roster,
     sign_in,
     sockets,
@@ -31,5 +32,6 @@ def init_app(app: Flask) -> None:
     sign_in.init_app(app)
     admin = console.init_app(app)
     admin.add_view(RepairsView("Repairs", path="repairs"))
-    for screen in (find, catalogue, price_rules, audit, outbox, load, roster, health, staff, account, style, undo):
+    system = (health, staff, account, recover, undo, style)
+    for screen in (find, catalogue, price_rules, audit, outbox, load, roster, *system):
         screen.init_app(admin)

@@ -13,6 +13,7 @@ from shop.models import (  # noqa: F401
     roster,
     saved_view,
     staff,
+    staff_draft,
     tag,
     undo,
 )

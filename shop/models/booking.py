@@ -63,6 +63,8 @@ class BookingDraft(db.Model):
 
     token: Mapped[str] = mapped_column(String(32), primary_key=True)
     data: Mapped[str] = mapped_column(Text, default="{}")
+    # What is being typed and was not sent yet, by step: JSON, see services/drafts.py.
+    typed: Mapped[str] = mapped_column(Text, default="{}", server_default="{}")
     locale: Mapped[str] = mapped_column(String(5), default="en")
     repair_id: Mapped[int | None] = mapped_column(ForeignKey("repairs.id"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)

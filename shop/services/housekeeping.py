@@ -12,8 +12,9 @@ from shop.models.account import AccountToken, CustomerAccount
 from shop.models.base import utc_now
 from shop.models.booking import BookingDraft, IdempotencyKey
 from shop.models.staff import SignIn
+from shop.models.staff_draft import StaffDraft
 from shop.models.undo import UndoableAct
-from shop.services import accounts, drafts, idempotency, staff, undo
+from shop.services import accounts, drafts, idempotency, staff, staff_drafts, undo
 
 BATCH = 500
 
@@ -24,6 +25,7 @@ class Forgotten:
 
     idempotency_keys: int = 0
     booking_drafts: int = 0
+    staff_drafts: int = 0
     sign_ins: int = 0
     account_tokens: int = 0
     customer_accounts: int = 0
@@ -55,6 +57,7 @@ def _rules() -> list[tuple[str, type, ColumnElement[bool]]]:
     return [
         ("idempotency_keys", IdempotencyKey, idempotency.is_old(now)),
         ("booking_drafts", BookingDraft, BookingDraft.expires_at < now - drafts.KEPT_AFTER_END),
+        ("staff_drafts", StaffDraft, staff_drafts.is_old()),
         ("sign_ins", SignIn, (SignIn.expires_at < now - staff.KEPT_AFTER_END) & _was_seen_later()),
         ("account_tokens", AccountToken, AccountToken.expires_at < now),
         ("customer_accounts", CustomerAccount, _is_unused(now - accounts.LINK_LIFE)),

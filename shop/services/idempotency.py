@@ -48,6 +48,14 @@ def claim(scope: str, key: str) -> bool:
     return _claim(scope, key, "")
 
 
+def was_claimed(scope: str, key: str) -> bool:
+    """True if a form was committed with this key, whatever was in it."""
+    names = select(IdempotencyKey.key).where(
+        IdempotencyKey.scope == scope, IdempotencyKey.key.startswith(f"{key}:", autoescape=True)
+    )
+    return db.session.scalar(select(names.exists())) or False
+
+
 def find_answer(scope: str, key: str) -> dict | None:
     """The answer to a key that was claimed, empty while it is not known; None for a key that nobody has used."""
     stored = db.session.scalar(select(IdempotencyKey.answer).where(_is(scope, key)))

@@ -1,4 +1,6 @@
-/* What every page of the console has beside the shell: the keys that work everywhere, and the search box. */
+/* What every page of the console has beside the shell: the keys that work everywhere, the search box,
+   and drafts of what is typed. */
+import "./drafts.js";
 import "./key_help.js";
 import { registerKeys } from "./keys.js";
 import "./scan.js";

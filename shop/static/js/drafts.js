@@ -1,45 +1,75 @@
-/* What is typed into a ticket is kept in this tab until it is saved, so that a lost sign-in or a closed page
-   loses no text. With it is kept what the field held before: a colleague's change meanwhile is still seen.
-   Each person has drafts of their own, for the next one may sign in in the same tab. */
+/* Nothing typed is lost: every form of the console that is sent by POST and has text in it reports what is typed, two
+   seconds after a key at most, and brings it back when it is opened again. A form does nothing for it; `data-no-draft`
+   on a form or a field keeps it out, as do passwords and codes. */
+import { Typing, fieldsOf, texts } from "./draft_form.js";
+import { leftHere, person, purge, sendLeft } from "./draft_store.js";
 
-const fields = () => [...document.querySelectorAll("#ticket [data-typing]")];
-const baseOf = (field) => field.form.elements[field.name.replace("now.", "base.")];
+const typings = new WeakMap();
+const open = new Set();
 
-const keysOf = (number) => `draft:${document.getElementById("ticket").dataset.person}:${number}:`;
-
-function keyOf(number, field) {
-  return keysOf(number) + field.dataset.typing;
-}
-
-function keepDraft(number, field) {
-  if (field.value === field.defaultValue) sessionStorage.removeItem(keyOf(number, field));
-  else sessionStorage.setItem(keyOf(number, field), JSON.stringify({ value: field.value, base: baseOf(field)?.value }));
-}
-
-function bringBack(number, field) {
-  const kept = sessionStorage.getItem(keyOf(number, field));
-  if (!kept) return;
-  const draft = JSON.parse(kept);
-  field.value = draft.value;
-  const base = baseOf(field);
-  if (base && base !== field && draft.base !== undefined) base.value = draft.base;
-}
-
-function forget(number) {
-  const mine = keysOf(number);
-  for (const key of Object.keys(sessionStorage)) {
-    if (key.startsWith(mine) && key !== `${mine}note`) sessionStorage.removeItem(key);
+function startIn(root) {
+  for (const typing of open) if (!typing.form.isConnected) open.delete(typing);
+  const forms = [...(root.matches?.("form") ? [root] : []), ...(root.querySelectorAll?.("form") ?? [])];
+  for (const form of forms) {
+    if (form.method !== "post" || typings.has(form) || form.matches("[data-no-draft]") || !texts(form).length) continue;
+    const typing = new Typing(form);
+    typings.set(form, typing);
+    open.add(typing);
+    typing.start();
   }
 }
 
-export function startDrafts(number) {
-  // A ticket that opens with a toast was just saved; a form that comes back holds what was sent.
-  if (document.querySelector("[data-ticket]") && document.querySelector("#toasts [data-toast]")) forget(number);
-  if (!document.querySelector(".conflict, #ticket [aria-invalid]")) for (const field of fields()) bringBack(number, field);
-  document.addEventListener("input", (event) => {
-    if (event.target.matches("#ticket [data-typing]")) keepDraft(number, event.target);
+const typingOf = (node) => typings.get(node?.closest?.("form") ?? node?.form);
+
+function noteInput(event) {
+  const typing = typings.get(event.target.form);
+  if (typing && fieldsOf(typing.form).includes(event.target)) typing.note();
+}
+
+function sendAll() {
+  for (const typing of open) if (typing.form.isConnected) typing.send();
+}
+
+function startDrafts() {
+  purge();
+  startIn(document.body);
+  const formsHere = new Set([...open].map((typing) => typing.address));
+  if (leftHere().some((entry) => !formsHere.has(entry.address))) sendLeft();
+  document.addEventListener("input", noteInput);
+  document.addEventListener("change", noteInput);
+  document.addEventListener("focusout", (event) => typings.get(event.target.form)?.send());
+  document.addEventListener("visibilitychange", () => document.hidden && sendAll());
+  window.addEventListener("pagehide", sendAll);
+  window.addEventListener("online", sendAll);
+  document.addEventListener("htmx:load", (event) => startIn(event.target));
+  document.addEventListener("submit", (event) => !event.defaultPrevented && typings.get(event.target)?.beforeSave());
+  document.addEventListener("htmx:configRequest", (event) => {
+    const typing = event.detail.verb === "get" ? null : typingOf(event.detail.elt);
+    if (!typing) return;
+    typing.beforeSave();
+    if (typing.form.elements.draft) event.detail.parameters.draft = "1";
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.requestConfig?.verb !== "get") typingOf(event.detail.elt)?.afterSave(event.detail.successful);
   });
   document.addEventListener("click", (event) => {
-    if (event.target.closest("[data-drop-drafts]")) forget(number);
+    const way = event.target.closest("[data-drop-drafts]");
+    if (way) typingOf(way)?.drop();
+  });
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) for (const typing of open) typing.isSending = false;
   });
 }
+
+/* How much waits, told where the menu is opened: no page asks for it. */
+async function showUnfinished(event) {
+  const place = event.target.querySelector?.("[data-unfinished]");
+  if (!place || !event.target.open) return;
+  const answer = await fetch("/admin/recover/count", { headers: { "HX-Request": "true" } }).catch(() => null);
+  const { count } = answer?.ok ? await answer.json() : { count: 0 };
+  place.textContent = count;
+  place.hidden = !count;
+}
+
+if (person) startDrafts();
+document.addEventListener("toggle", showUnfinished, { capture: true });

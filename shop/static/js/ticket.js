@@ -2,7 +2,6 @@
 import { send, whenLive } from "./live.js";
 import { copyNumber } from "./copy.js";
 import { openForm, registerKeys } from "./keys.js";
-import { startDrafts } from "./drafts.js";
 
 const page = () => document.getElementById("ticket");
 const number = page().dataset.ticket ?? page().dataset.editing;
@@ -118,5 +117,4 @@ const keys = {
   copy: () => copyNumber(number),
 };
 if (!isEditing) registerKeys(keys);
-startDrafts(number);
 whenLive(watch);
