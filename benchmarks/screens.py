@@ -22,6 +22,7 @@ SIZES = (10_000, 100_000, 1_000_000)
 # Name -> address. A screen that others live in as well is one line more.
 SCREENS: dict[str, str] = {
     "queue": "/admin/repairs/",
+    "board": "/admin/repairs/board",
 }
 
 

@@ -70,6 +70,8 @@ RIGHTS: dict[str, str] = {
     "repairs.branch": "repair.edit",
     "repairs.tags": "repair.edit",
     "repairs.mails": "customer.consent",
+    "repairs.board": "repair.view",
+    "repairs.cards": "repair.view",
     "devices.index_view": "catalogue.view",
     "devices.details_view": "catalogue.view",
     "devices.export_csv": "catalogue.view",

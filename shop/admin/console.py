@@ -87,8 +87,8 @@ class Guarded:
 class ConsoleView(Guarded, BaseView):
     """A screen of our own. Its path is `/admin/<name>`."""
 
-    def __init__(self, name: str, *, path: str):
-        super().__init__(name=name, endpoint=path.replace("-", "_"), url=f"/admin/{path}")
+    def __init__(self, name: str, *, path: str, endpoint: str = ""):
+        super().__init__(name=name, endpoint=endpoint or path.replace("-", "_"), url=f"/admin/{path}")
 
 
 class Home(Guarded, AdminIndexView):

@@ -24,11 +24,14 @@ class Key:
 
 
 KEYS = (
-    Key("next", "j", _l("Next row"), "repair.view", {"queue": _l("move")}),
-    Key("previous", "k", _l("Row before"), "repair.view", {"queue": _l("move")}),
-    Key("open", "Enter", _l("Open the ticket"), "repair.view", {"queue": _l("open")}),
+    Key("next", "j", _l("Next row"), "repair.view", {"queue": _l("move"), "board": _l("card")}),
+    Key("previous", "k", _l("Row before"), "repair.view", {"queue": _l("move"), "board": _l("card")}),
+    Key("open", "Enter", _l("Open the ticket"), "repair.view", {"queue": _l("open"), "board": _l("open")}),
     Key("select", "x", _l("Select the ticket"), "repair.view", {"queue": _l("select")}),
     Key("select_to_here", "X", _l("Select all from the last one to here"), "repair.view"),
+    Key("left", "h", _l("Column to the left"), "repair.view", {"board": _l("column")}),
+    Key("right", "l", _l("Column to the right"), "repair.view", {"board": _l("column")}),
+    Key("move", "m", _l("Move the card to another column"), "repair.move", {"board": _l("move")}),
     Key("view", "1-9", _l("The view at that place"), "repair.view"),
     Key("status", "s", _l("Change the status"), "repair.move", {"queue": _l("status"), "ticket": _l("status")}),
     Key("assign", "a", _l("Assign"), "repair.assign", {"queue": _l("assign"), "ticket": _l("assign")}),
@@ -43,7 +46,12 @@ KEYS = (
     Key("previous_ticket", "[", _l("Ticket before in the list"), "repair.view"),
     Key("leave", "Escape", _l("Back to the list, or clear the selection"), "repair.view"),
     Key("search", "/", _l("Go to the search box"), foot={"queue": _l("search")}),
-    Key("help", "?", _l("Show the keys that work here"), foot={"queue": _l("all keys"), "ticket": _l("all keys")}),
+    Key(
+        "help",
+        "?",
+        _l("Show the keys that work here"),
+        foot={"queue": _l("all keys"), "ticket": _l("all keys"), "board": _l("all keys")},
+    ),
 )
 _CAPS = {"Escape": "Esc"}
 

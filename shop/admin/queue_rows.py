@@ -14,7 +14,7 @@ from markupsafe import Markup
 from shop.models.base import utc_now
 from shop.models.staff import initials
 from shop.models.workflow import NEVER_LATE
-from shop.services import queue, saved_views
+from shop.services import locations, queue, saved_views, staff, triage
 from shop.services.memory import LogState, log_state, recall
 
 _REMEMBERED = 4096
@@ -59,6 +59,16 @@ def day_ends() -> datetime:
     """When the shop's today is over."""
     tomorrow = to_user_timezone(utc_now()).date() + timedelta(days=1)
     return datetime.combine(tomorrow, datetime.min.time(), get_timezone())
+
+
+def choices(state: LogState) -> dict:
+    """What lists can be filtered by; it changes seldom. `state` is where the log stands."""
+    state = state.of_staff()
+    return {
+        "people": recall(state, "assignees", staff.list_assignees),
+        "branches": recall(state, "branches", locations.branch_names),
+        "tags": recall(state, "tags", triage.list_tags),
+    }
 
 
 def tabs(counts: queue.Counts, views: saved_views.Views) -> tuple[list[Tab], list[Tab]]:

@@ -12,16 +12,17 @@ from flask_login import current_user
 from shop.admin import conflict, sending
 from shop.admin.access import requires
 from shop.admin.answers import dialog, done, refused
+from shop.admin.board import board_page, changed_cards
 from shop.admin.console import ConsoleView, show
 from shop.admin.keymap import foot_keys
-from shop.admin.queue_rows import asked, changes, day_ends, render_rows, tabs
+from shop.admin.queue_rows import asked, changes, choices, day_ends, render_rows, tabs
 from shop.admin.ticket import ticket_facts
 from shop.admin.triage import TriageActs
 from shop.extensions import db
 from shop.models.errors import Invalid, Stale
 from shop.models.staff import initials
-from shop.services import consent, locations, messages, numbers, queue, repairs, staff, triage, undo
-from shop.services.memory import LogState, log_state, recall
+from shop.services import consent, messages, numbers, queue, repairs, staff, undo
+from shop.services.memory import log_state
 from shop.services.subscriptions import TOLD_BY_MAIL
 
 MOST_ROWS_AT_ONCE = 100
@@ -53,15 +54,25 @@ class RepairsView(TriageActs, ConsoleView):
             "admin/repairs/queue.html", "queue_body", shell_kept=True,
             filters=filters, page=page, rows=render_rows(page.rows),
             counts=counts, tabs=bar, more=more, acts=acts, foot_keys=foot_keys("queue"), report=_report(filters),
-            **_choices(state.of_staff()),
+            **choices(state),
         )  # fmt: skip
 
     @expose("/rows")
     @requires("repair.view")
     def rows(self):
         """The named rows as they are now, for a list that is open; a row that left its filters is marked."""
-        tickets = request.args.get("numbers", "")[:LONGEST_NUMBER_LIST].split(",")[:MOST_ROWS_AT_ONCE]
-        return changes([number for number in tickets if _NUMBER.fullmatch(number)])
+        return changes(_asked_numbers())
+
+    @expose("/board")
+    @requires("repair.view")
+    def board(self):
+        return board_page()
+
+    @expose("/board/cards")
+    @requires("repair.view")
+    def cards(self):
+        """The named cards as they are now, for a board that is open, with the numbers of its columns and tabs."""
+        return changed_cards(_asked_numbers())
 
     @expose("/<string:number>")
     @requires("repair.view")
@@ -154,19 +165,15 @@ class RepairsView(TriageActs, ConsoleView):
         return done(number, _("Note added"))
 
 
+def _asked_numbers() -> list[str]:
+    tickets = request.args.get("numbers", "")[:LONGEST_NUMBER_LIST].split(",")[:MOST_ROWS_AT_ONCE]
+    return [number for number in tickets if _NUMBER.fullmatch(number)]
+
+
 def _report(filters: queue.Filters) -> numbers.Report | None:
     """Which of the pasted numbers were found, on the first page of their list."""
     pasted = numbers.read_list(request.args.get("q", "")[: numbers.LONGEST_PASTE]) if filters.pasted else None
     return None if pasted is None or filters.after else numbers.report(pasted)
-
-
-def _choices(state: LogState) -> dict:
-    """What lists can be filtered by; it changes seldom."""
-    return {
-        "people": recall(state, "assignees", staff.list_assignees),
-        "branches": recall(state, "branches", locations.branch_names),
-        "tags": recall(state, "tags", triage.list_tags),
-    }
 
 
 def _move_form(repair, *, faults=None, moved=False):
@@ -175,7 +182,7 @@ def _move_form(repair, *, faults=None, moved=False):
         "admin/repairs/move.html", "move_form", title=_("Move %(number)s", number=repair.number),
         repair=repair, moves=moves, moved=moved, faults=faults or {},
         needs_diagnosis=not repair.diagnosis and any("diagnosis" in move.needs for move in moves),
-        diagnosis=request.form.get("diagnosis", ""), target=request.form.get("target"),
+        diagnosis=request.form.get("diagnosis", ""), target=request.values.get("target"),
         told=TOLD_BY_MAIL, obstacle=messages.find_obstacle(repair.customer),
     )  # fmt: skip
 

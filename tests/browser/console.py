@@ -80,6 +80,17 @@ db.session.commit()
 """)
 
 
+def move(server, number: str, target: str) -> None:
+    """A colleague's step, made beside the browser."""
+    server.run(f"""
+from shop.extensions import db
+from shop.services import repairs, staff
+owner = staff.find_staff("ellie@revivatech.example")
+repairs.move(repairs.lock_repair({number!r}), {str(target)!r}, actor=owner.actor)
+db.session.commit()
+""")
+
+
 def sign_out_everywhere(server, name: str) -> None:
     server.run(f"""
 from sqlalchemy import delete, select
