@@ -29,8 +29,8 @@ KEYS = (
     Key("open", "Enter", _l("Open the ticket"), "repair.view", {"queue": _l("open"), "board": _l("open")}),
     Key("select", "x", _l("Select the ticket"), "repair.view", {"queue": _l("select")}),
     Key("select_to_here", "X", _l("Select all from the last one to here"), "repair.view"),
-    Key("left", "h", _l("Column to the left"), "repair.view", {"board": _l("column")}),
-    Key("right", "l", _l("Column to the right"), "repair.view", {"board": _l("column")}),
+    Key("left", "ArrowLeft", _l("Column to the left"), "repair.view", {"board": _l("column")}),
+    Key("right", "ArrowRight", _l("Column to the right"), "repair.view", {"board": _l("column")}),
     Key("move", "m", _l("Move the card to another column"), "repair.move", {"board": _l("move")}),
     Key("view", "1-9", _l("The view at that place"), "repair.view"),
     Key("status", "s", _l("Change the status"), "repair.move", {"queue": _l("status"), "ticket": _l("status")}),
@@ -53,7 +53,7 @@ KEYS = (
         foot={"queue": _l("all keys"), "ticket": _l("all keys"), "board": _l("all keys")},
     ),
 )
-_CAPS = {"Escape": "Esc"}
+_CAPS = {"Escape": "Esc", "ArrowLeft": "←", "ArrowRight": "→"}
 
 
 def keys() -> list[tuple[str, str, str]]:

@@ -107,7 +107,7 @@ def test_a_card_is_moved_by_keys_alone(busy_shop, board, number):
         at = board.evaluate("document.activeElement.closest('[data-column]').dataset.column")
         if at == "received":
             break
-        board.keyboard.press("l" if at == "expected" else "h")
+        board.keyboard.press("ArrowRight" if at == "expected" else "ArrowLeft")
     for _ in range(60):
         if board.evaluate("document.activeElement.closest('.card').dataset.repair") == number:
             break

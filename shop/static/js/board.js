@@ -69,17 +69,13 @@ function goToView(event) {
   return tab ? location.assign(tab.href) : false;
 }
 
-const ARROWS = {
-  ArrowDown: () => step(1),
-  ArrowUp: () => step(-1),
-  ArrowRight: () => aside(1),
-  ArrowLeft: () => aside(-1),
-};
+const isOnCard = (event) => Boolean(event.target.closest?.("#board .card"));
+const ARROWS = { ArrowDown: 1, ArrowUp: -1 };
 
 document.addEventListener("keydown", (event) => {
-  if (!ARROWS[event.key] || event.altKey || event.ctrlKey || event.metaKey || !event.target.closest?.("#board .card")) return;
+  if (!ARROWS[event.key] || event.altKey || event.ctrlKey || event.metaKey || !isOnCard(event)) return;
   event.preventDefault();
-  ARROWS[event.key]();
+  step(ARROWS[event.key]);
 });
 document.addEventListener("focusin", (event) => {
   const card = event.target.closest?.("#board .card");
@@ -103,8 +99,8 @@ function showHidden() {
 registerKeys({
   next: () => step(1),
   previous: () => step(-1),
-  left: () => aside(-1),
-  right: () => aside(1),
+  left: (event) => isOnCard(event) && aside(-1),
+  right: (event) => isOnCard(event) && aside(1),
   move: () => act("move"),
   status: () => act("move"),
   assign: () => (mayMove() ? act("assign") : false),

@@ -1,7 +1,7 @@
 /* `?`: the keys that work where one is, for who one is. */
 import { areOn, keysHere, registerKeys } from "./keys.js";
 
-const CAPS = { Escape: "Esc", "1-9": "1 – 9" };
+const CAPS = { Escape: "Esc", "1-9": "1 – 9", ArrowLeft: "←", ArrowRight: "→" };
 
 function caps(press) {
   const shifted = /^[A-Z]$/.test(press) ? ["Shift", press.toLowerCase()] : [CAPS[press] ?? press];

@@ -6,9 +6,9 @@ const bindings = readBindings();
 const acts = new Map();
 const OPEN_MS = 5_000;
 /* Held down, these go on; anything else acts once. */
-const REPEATED = new Set(["next", "previous"]);
+const REPEATED = new Set(["next", "previous", "left", "right"]);
 /* These are no characters, so they need no switch (WCAG 2.1.4). */
-const ALWAYS = new Set(["Enter", "Escape"]);
+const ALWAYS = new Set(["Enter", "Escape", "ArrowLeft", "ArrowRight"]);
 let opening = 0;
 
 function readBindings() {
