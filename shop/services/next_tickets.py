@@ -1,0 +1,106 @@
+"""Taking the next best ticket: chosen for the person, claimed so that no two people get the same."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import bindparam, func, literal_column, select
+
+from shop.extensions import db
+from shop.models.actor import Actor
+from shop.models.base import utc_now
+from shop.models.customer import Device
+from shop.models.next_ticket import Choice, Waiting, order
+from shop.models.repair import Repair
+from shop.models.skills import fit
+from shop.models.workflow import Party
+from shop.models.workload import minutes_left
+from shop.services import repairs
+from shop.services.events import hold
+from shop.services.memory import log_state
+from shop.services.skills import needs_of
+from shop.services.statements import as_written
+from shop.services.team import Branch, Member, home_branch, list_team
+from shop.services.undo import Step
+
+# So many of the most urgent are weighed: further down nothing can be urgent enough to matter.
+LOOKED_AT = 60
+_TRIES = 3
+
+_FREE = (Repair.assignee_id.is_(None), Repair.waiting_on == Party.US.value, literal_column("repairs.is_open"))
+_CANDIDATES = (
+    select(
+        Repair.id,
+        Repair.number,
+        Device.label.label("device"),
+        func.substr(Repair.problem, as_written(1), as_written(160)).label("problem"),
+        Repair.status,
+        Repair.priority,
+        Repair.due_at,
+        Repair.work_minutes,
+    )
+    .join(Device, Device.id == Repair.device_id)
+    .where(*_FREE, Repair.location_id == bindparam("branch"))
+    .order_by(Repair.due_at, Repair.id)
+    .limit(as_written(LOOKED_AT))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The repair is locked and the person's now; `step` takes that back."""
+
+    repair: Repair
+    choice: Choice
+    step: Step | None
+
+
+def choices(actor: Actor) -> list[Choice]:
+    """What this person would take, the best first: three statements beside what is kept."""
+    state = log_state()
+    branch = home_branch(state)
+    member = next((one for one in list_team(branch, state) if one.id == actor.id), None)
+    return _choices(member, branch) if member else []
+
+
+def take(actor: Actor) -> Taken | None:
+    """Gives the actor the best repair that nobody has; None where nothing waits. The caller commits.
+
+    Two people at the same moment get different ones: a row that somebody else is taking is passed over.
+    Raises NotAllowed.
+    """
+    actor.require("repair.take")
+    for _ in range(_TRIES):
+        ranked = choices(actor)
+        for choice in ranked:
+            repair = _claim(choice)
+            if repair is not None:
+                return Taken(repair, choice, repairs.assign(repair, actor.id, actor=actor))
+        if not ranked:
+            return None
+    return None
+
+
+def _choices(member: Member, branch: Branch) -> list[Choice]:
+    rows = db.session.execute(_CANDIDATES, {"branch": branch.id}).all()
+    needs = needs_of([row.id for row in rows])
+    waiting = [
+        Waiting(
+            row.id, row.number, row.device, row.problem, row.status, row.priority, row.due_at,
+            minutes_left(row.status, row.work_minutes), fit(member.skills, needs[row.id]),
+        )
+        for row in rows
+    ]  # fmt: skip
+    return order(waiting, member.time(branch), now=utc_now())
+
+
+def _claim(choice: Choice) -> Repair | None:
+    """The row, locked, if it is still free and in the state that was weighed."""
+    query = (
+        select(Repair)
+        .where(Repair.id == choice.ticket.id, Repair.status == choice.ticket.status, *_FREE)
+        .with_for_update(of=Repair, skip_locked=True)
+        .execution_options(populate_existing=True)
+    )
+    repair = db.session.scalar(query)
+    if repair is not None:
+        hold(repair)
+    return repair
