@@ -12,6 +12,7 @@ from shop.admin import (
     fragments,
     health,
     load,
+    next_ticket,
     outbox,
     price_rules,
     recover,
@@ -33,5 +34,5 @@ def init_app(app: Flask) -> None:
     admin = console.init_app(app)
     admin.add_view(RepairsView("Repairs", path="repairs"))
     system = (health, staff, account, recover, undo, style)
-    for screen in (find, catalogue, price_rules, audit, outbox, load, roster, *system):
+    for screen in (find, catalogue, price_rules, audit, outbox, load, next_ticket, roster, *system):
         screen.init_app(admin)

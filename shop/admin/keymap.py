@@ -35,6 +35,7 @@ KEYS = (
     Key("view", "1-9", _l("The view at that place"), "repair.view"),
     Key("status", "s", _l("Change the status"), "repair.move", {"queue": _l("status"), "ticket": _l("status")}),
     Key("assign", "a", _l("Assign"), "repair.assign", {"queue": _l("assign"), "ticket": _l("assign")}),
+    Key("take", "t", _l("Take the next ticket"), "repair.take", {"queue": _l("take next")}),
     Key("note", "n", _l("Write a note"), "repair.note", {"queue": _l("note"), "ticket": _l("note")}),
     Key("priority", "p", _l("Set the priority"), "repair.edit", {"queue": _l("priority")}),
     Key("tags", "g", _l("Change the tags"), "repair.edit"),

@@ -55,7 +55,7 @@ def _bench_page(staff_id: int | None):
     now, work = utc_now(), workload.open_work(branch, state)
     load = None
     if staff_id is not None:
-        member = next((one for one in team.list_team(branch, state) if one.id == staff_id), None)
+        member = team.find_member(staff_id, state)
         if member is None:
             raise NotFound("There is no such person.")
         days = days_ahead(now, branch.hours.zone)

@@ -11,6 +11,7 @@ from flask_login import current_user
 
 from shop.admin import conflict, sending
 from shop.admin.access import requires
+from shop.admin.advice import advice_on
 from shop.admin.answers import dialog, done, refused
 from shop.admin.board import board_page, changed_cards
 from shop.admin.console import ConsoleView, show
@@ -190,8 +191,7 @@ def _move_form(repair, *, faults=None, moved=False):
 def _assign_form(repair, *, faults=None):
     return dialog(
         "admin/repairs/assign.html", "assign_form", title=_("Assign %(number)s", number=repair.number),
-        repair=repair, faults=faults or {}, people=staff.list_assignees(),
-        load=queue.count_open(day_ends=day_ends()).by_assignee,
+        repair=repair, faults=faults or {}, **advice_on(repair),
     )  # fmt: skip
 
 

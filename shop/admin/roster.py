@@ -15,7 +15,6 @@ from shop.extensions import db
 from shop.models.base import utc_now
 from shop.models.errors import Invalid, NotFound
 from shop.services import rosters, skills, team
-from shop.services.memory import log_state
 
 _DAYS = 7
 _A_DAY = timedelta(days=1)
@@ -29,13 +28,14 @@ class RosterView(ConsoleView):
         """The week of everybody for those who set it, else one's own."""
         branch, people = _team()
         if current_user.may("roster.manage"):
-            people = [member for member in people if member.takes_repairs or member.week]
+            people = [member for member in people if member.takes_repairs or member.weeks]
         else:
             people = [member for member in people if member.id == current_user.id]
         return show(
             "admin/roster/week.html", branch=branch, weeks=_weeks(people, branch), days=_days_of_week(branch),
             week=_monday(branch), previous=_monday(branch) - _A_WEEK, next=_monday(branch) + _A_WEEK,
-            absences=_absences(people), role_labels=ROLE_LABELS, absence_words=ABSENCES, level_words=LEVELS,
+            absences=_absences(people), branches=_branches(), role_labels=ROLE_LABELS, absence_words=ABSENCES,
+            level_words=LEVELS,
             own=next((member for member in people if member.id == current_user.id), None), skill_words=words_of,
         )  # fmt: skip
 
@@ -95,9 +95,15 @@ def init_app(admin: Admin) -> None:
 
 
 def _team():
-    state = log_state()
-    branch = team.home_branch(state)
-    return branch, [member for member in team.list_team(branch, state) if not member.is_disabled]
+    """The branch that the address names, or the first, and everybody who still works here."""
+    branches = _branches()
+    asked = request.args.get("branch", type=int)
+    branch = next((one for one in branches if one.id == asked), branches[0])
+    return branch, [member for member in team.list_team() if not member.is_disabled]
+
+
+def _branches() -> list[team.Branch]:
+    return team.list_branches()
 
 
 def _page(staff_id: int, *, typed: list[str] | None = None, faults: dict[str, str] | None = None, status: int = 200):
@@ -105,10 +111,11 @@ def _page(staff_id: int, *, typed: list[str] | None = None, faults: dict[str, st
     member = next((one for one in people if one.id == staff_id), None)
     if member is None:
         raise NotFound("There is no such person, or they cannot sign in any more.")
-    week = branch.hours.week if member.week is None else member.week
+    own = member.week_at(branch)
+    week = branch.hours.week if own is None and not member.weeks else own or ((),) * _DAYS
     return show(
         "admin/roster/person.html", status=status, branch=branch, member=member,
-        typed=typed or [rosters.day_words(day) for day in week], is_own=member.week is not None or bool(typed),
+        typed=typed or [rosters.day_words(day) for day in week], is_own=own is not None, branches=_branches(),
         branch_week=[rosters.day_words(day) for day in branch.hours.week], days=_days_of_week(branch),
         faults=faults or {}, form=request.form, absences=rosters.list_absences(staff_id), absence_words=ABSENCES,
         level_words=LEVELS, subjects=skills.list_subjects(), skill_words=words_of,
@@ -120,10 +127,14 @@ def _refused(staff_id: int, error: Invalid, *, typed: list[str] | None = None):
     return _page(staff_id, typed=typed, faults=error.fields, status=422)
 
 
+def _place() -> dict[str, str]:
+    return {"branch": request.args["branch"]} if request.args.get("branch") else {}
+
+
 def _done(staff_id: int, message: str):
     db.session.commit()
     flash(message, "success")
-    return redirect(url_for("roster.person", staff_id=staff_id), 303)
+    return redirect(url_for("roster.person", staff_id=staff_id, **_place()), 303)
 
 
 def _monday(branch) -> date:
@@ -144,7 +155,8 @@ def _weeks(people, branch) -> list[tuple]:
     """(person, for each day its stretches in local time, minutes of the week), absences and holidays taken off."""
     found = []
     for member in people:
-        hours, zone = member.time(branch), branch.hours.zone
+        zone = branch.hours.zone
+        hours = member.time_at(branch)
         days, total = [], 0
         for day in _days_of_week(branch):
             start, end = (datetime.combine(one, time(), zone) for one in (day, day + _A_DAY))

@@ -32,6 +32,7 @@ _RIGHTS = {
     "repair.note": _l("write notes"),
     "repair.cancel": _l("cancel repairs"),
     "repair.diagnose": _l("diagnose"),
+    "repair.take": _l("take the next repair"),
     "customer.view": _l("see customers"),
     "catalogue.view": _l("see the catalogue"),
     "catalogue.edit": _l("edit the catalogue"),

@@ -56,16 +56,17 @@ class Choice:
 
 def order(waiting: Iterable[Waiting], hours: WorkingTime, *, now: datetime) -> list[Choice]:
     """The best first. What the person does not do is left out."""
-    choices = [_weigh(ticket, hours, now) for ticket in waiting if ticket.fit.level != Level.NEVER]
+    choices = [weigh(ticket, hours, now=now) for ticket in waiting if ticket.fit.level != Level.NEVER]
     return sorted(choices, key=lambda choice: (-choice.score, choice.ticket.due_at, choice.ticket.id))
 
 
-def _weigh(ticket: Waiting, hours: WorkingTime, now: datetime) -> Choice:
+def weigh(ticket: Waiting, hours: WorkingTime, *, now: datetime) -> Choice:
+    """Points and reasons of one ticket for one person."""
     spare = hours.minutes(now, ticket.due_at) - ticket.minutes
     points = (
         _urgency(ticket, spare, now)
         + _PRIORITY.get(ticket.priority, 0)
-        + _SKILL[ticket.fit.level]
+        + _SKILL.get(ticket.fit.level, 0)
         + _BEGUN.get(State(ticket.status), 0)
     )
     return Choice(ticket, points, spare, tuple(_reasons(ticket, spare, now)))
@@ -90,5 +91,5 @@ def _reasons(ticket: Waiting, spare: int, now: datetime):
         yield Reason.RETURNED
     elif ticket.status in _BEGUN:
         yield Reason.BEGUN
-    if ticket.fit.level is not None:
+    if ticket.fit.level in _SKILL and ticket.fit.level is not None:
         yield Reason(ticket.fit.level)

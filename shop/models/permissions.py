@@ -27,6 +27,7 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "customer.consent": _WORKERS,
     "repair.cancel": frozenset({Role.OWNER, Role.MANAGER, Role.FRONT_DESK}),
     "repair.diagnose": frozenset({Role.OWNER, Role.MANAGER, Role.TECHNICIAN}),
+    "repair.take": frozenset({Role.OWNER, Role.MANAGER, Role.TECHNICIAN}),
     "booking.move": _WORKERS,
     # Views of the queue: everybody keeps their own, leaders give some to all and say which opens first.
     "view.save": _EVERYONE,

@@ -34,7 +34,7 @@ def suggest(repair: Repair, state: LogState | None = None) -> Suggestion:
     """Whom to give this repair to: at most three statements beside what is kept."""
     state, now = state or log_state(), utc_now()
     branch = home_branch(state)
-    team = [member for member in list_team(branch, state) if member.works_at_the_bench]
+    team = [member for member in list_team(state) if member.works_at_the_bench]
     work, days = open_work(branch, state), days_ahead(now, branch.hours.zone)
     needs = needs_of([repair.id])[repair.id]
     late = repair.due_at <= now

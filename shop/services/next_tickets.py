@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, func, literal_column, select
+from sqlalchemy import ColumnElement, func, literal_column, select
 
 from shop.extensions import db
 from shop.models.actor import Actor
 from shop.models.base import utc_now
 from shop.models.customer import Device
-from shop.models.next_ticket import Choice, Waiting, order
+from shop.models.next_ticket import Choice, Waiting, order, weigh
 from shop.models.repair import Repair
 from shop.models.skills import fit
 from shop.models.workflow import Party
@@ -18,14 +18,18 @@ from shop.services.events import hold
 from shop.services.memory import log_state
 from shop.services.skills import needs_of
 from shop.services.statements import as_written
-from shop.services.team import Branch, Member, home_branch, list_team
+from shop.services.team import Branch, Member, find_member, home_branch
 from shop.services.undo import Step
 
 # So many of the most urgent are weighed: further down nothing can be urgent enough to matter.
 LOOKED_AT = 60
 _TRIES = 3
 
-_FREE = (Repair.assignee_id.is_(None), Repair.waiting_on == Party.US.value, literal_column("repairs.is_open"))
+_FREE: tuple[ColumnElement, ...] = (
+    Repair.assignee_id.is_(None),
+    Repair.waiting_on == Party.US.value,
+    literal_column("repairs.is_open"),
+)
 _CANDIDATES = (
     select(
         Repair.id,
@@ -38,7 +42,7 @@ _CANDIDATES = (
         Repair.work_minutes,
     )
     .join(Device, Device.id == Repair.device_id)
-    .where(*_FREE, Repair.location_id == bindparam("branch"))
+    .where(*_FREE)
     .order_by(Repair.due_at, Repair.id)
     .limit(as_written(LOOKED_AT))
 )
@@ -57,8 +61,22 @@ def choices(actor: Actor) -> list[Choice]:
     """What this person would take, the best first: three statements beside what is kept."""
     state = log_state()
     branch = home_branch(state)
-    member = next((one for one in list_team(branch, state) if one.id == actor.id), None)
+    member = find_member(actor.id, state)
     return _choices(member, branch) if member else []
+
+
+def explain(repair: Repair, actor: Actor) -> Choice | None:
+    """Why this repair, for somebody who has it or asks; None for whoever is not of the staff any more."""
+    state = log_state()
+    branch = home_branch(state)
+    member = find_member(actor.id, state)
+    if member is None:
+        return None
+    waiting = Waiting(
+        repair.id, repair.number, repair.device.label, repair.problem, repair.status, repair.priority, repair.due_at,
+        minutes_left(repair.status, repair.work_minutes), fit(member.skills, needs_of([repair.id])[repair.id]),
+    )  # fmt: skip
+    return weigh(waiting, member.time(branch), now=utc_now())
 
 
 def take(actor: Actor) -> Taken | None:
@@ -80,7 +98,9 @@ def take(actor: Actor) -> Taken | None:
 
 
 def _choices(member: Member, branch: Branch) -> list[Choice]:
-    rows = db.session.execute(_CANDIDATES, {"branch": branch.id}).all()
+    # Who has no roster may be at any branch.
+    here = _CANDIDATES.where(Repair.location_id.in_(sorted(member.branches))) if member.branches else _CANDIDATES
+    rows = db.session.execute(here).all()
     needs = needs_of([row.id for row in rows])
     waiting = [
         Waiting(

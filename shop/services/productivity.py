@@ -37,7 +37,7 @@ def last_days(branch: Branch, *, state: LogState | None = None) -> list[Finished
     """Everybody with something finished, most first; read anew at most once an hour while nothing changes."""
     state, now = state or log_state(), utc_now()
     figures = recall(state, ("productivity", minute(now) // _HOUR), lambda: _read(now - timedelta(days=DAYS)))
-    team = {member.id: member for member in list_team(branch, state)}
+    team = {member.id: member for member in list_team(state)}
     found = [
         Finished(team[person], jobs, turnaround, _days_worked(team[person], branch, now))
         for person, jobs, turnaround in figures

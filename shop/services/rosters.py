@@ -52,6 +52,7 @@ def set_week(staff_id: int, typed: Sequence[str], *, branch: Branch, actor: Acto
     before = load_week(row.week) if row else None
     if before == week:
         return
+    _be_in_one_place(staff_id, week, branch)
     if row is None:
         row = Roster(staff_id=staff_id, location_id=branch.id, week="")
         db.session.add(row)
@@ -150,6 +151,15 @@ def list_absences(staff_id: int | None = None) -> list[Absence]:
 
 def _roster(staff_id: int, branch: Branch) -> Roster | None:
     return db.session.scalar(select(Roster).where(Roster.staff_id == staff_id, Roster.location_id == branch.id))
+
+
+def _be_in_one_place(staff_id: int, week: Week, branch: Branch) -> None:
+    """Raises Invalid for days on which the hours overlap with those at another branch."""
+    others = select(Roster.week).where(Roster.staff_id == staff_id, Roster.location_id != branch.id)
+    for text in db.session.scalars(others):
+        both = tuple(one + other for one, other in zip(week, load_week(text), strict=True))
+        if days := overlapping(both):
+            raise Invalid({f"day-{day}": _("The person is at another branch then.") for day in days})
 
 
 def _clock(hour: str, minute: str | None) -> time:

@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import chain
 
 from sqlalchemy import select
 
@@ -15,7 +16,7 @@ from shop.models.permissions import Role, may
 from shop.models.roster import Absence, Roster, Skill
 from shop.models.staff import Staff, initials
 from shop.models.working_time import Stretch, Week, WorkingTime, load_week
-from shop.services.locations import home_location
+from shop.services.locations import list_locations
 from shop.services.memory import LogState, log_state, recall
 
 # Absences further back are of no use to anybody here.
@@ -33,13 +34,13 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One person of the staff. `week` is None without a roster of their own; `skills` maps a subject to a level."""
+    """One person of the staff. `weeks` are (branch, week) of their rosters; `skills` maps a subject to a level."""
 
     id: int
     name: str
     role: Role
     is_disabled: bool = False
-    week: Week | None = None
+    weeks: tuple[tuple[int, Week], ...] = ()
     away: tuple[Stretch, ...] = ()
     skills: Mapping[str, str] = field(default_factory=dict)
 
@@ -57,38 +58,66 @@ class Member:
         """Is asked first: a technician, or whoever is known to be good at some repair."""
         return self.takes_repairs and (self.role == Role.TECHNICIAN or bool(self.skills))
 
+    @property
+    def branches(self) -> frozenset[int]:
+        """Where the person works by roster; empty where that is not known."""
+        return frozenset(branch for branch, _week in self.weeks)
+
+    def week_at(self, branch: Branch) -> Week | None:
+        return dict(self.weeks).get(branch.id)
+
     def time(self, branch: Branch) -> WorkingTime:
-        """Working hours at the branch; its opening hours for someone without a roster, and none once disabled."""
+        """Working hours at all branches together, in the zone and with the holidays of this one.
+
+        Without any roster these are the branch's opening hours; somebody disabled has none.
+        """
         hours = branch.hours
-        week = ((),) * 7 if self.is_disabled else hours.week if self.week is None else self.week
-        return WorkingTime(hours.zone, week, hours.closed, self.away, is_assumed=self.week is None)
+        week = ((),) * 7 if self.is_disabled else _together([week for _, week in self.weeks]) or hours.week
+        return WorkingTime(hours.zone, week, hours.closed, self.away, is_assumed=not self.weeks)
+
+    def time_at(self, branch: Branch) -> WorkingTime:
+        """Working hours at this branch alone: none where the person works only elsewhere."""
+        if not self.weeks:
+            return self.time(branch)
+        return replace(self, weeks=((branch.id, self.week_at(branch) or ((),) * 7),)).time(branch)
+
+
+def list_branches(state: LogState | None = None) -> list[Branch]:
+    """Every branch, the first one first, kept while nothing changes."""
+    return recall(state or log_state(), "branches", lambda: [_branch(location) for location in list_locations()])
 
 
 def home_branch(state: LogState | None = None) -> Branch:
-    """The branch whose rosters count, kept while nothing changes."""
-    return recall(state or log_state(), "branch", lambda: _branch(home_location()))
+    """The branch whose opening hours count for whoever has no roster."""
+    return list_branches(state)[0]
 
 
-def list_team(branch: Branch, state: LogState | None = None) -> list[Member]:
+def list_team(state: LogState | None = None) -> list[Member]:
     """Everyone by name, also who is disabled: repairs may still lie on their bench. Kept while no one changes."""
     now = utc_now()
-    state = (state or log_state()).of_staff()
-    return recall(state, ("team", branch.id, now.date()), lambda: _read_team(branch.id, now - REMEMBERED))
+    return recall((state or log_state()).of_staff(), ("team", now.date()), lambda: _read_team(now - REMEMBERED))
+
+
+def find_member(staff_id: int | None, state: LogState | None = None) -> Member | None:
+    return next((member for member in list_team(state) if member.id == staff_id), None)
 
 
 def _branch(location: Location) -> Branch:
     return Branch(location.id, location.name, location.hours)
 
 
-def _read_team(location_id: int, since: datetime) -> list[Member]:
-    """Three statements, whatever the number of people."""
-    own = (Roster.staff_id == Staff.id) & (Roster.location_id == location_id)
-    people = (
-        select(Staff.id, Staff.name, Staff.role, Staff.disabled_at, Roster.week)
-        .outerjoin(Roster, own)
-        .order_by(Staff.name, Staff.id)
-    )
+def _together(weeks: list[Week]) -> Week | None:
+    return tuple(tuple(sorted(chain(*days))) for days in zip(*weeks, strict=True)) if weeks else None
+
+
+def _read_team(since: datetime) -> list[Member]:
+    """Four statements, whatever the number of people."""
+    people = select(Staff.id, Staff.name, Staff.role, Staff.disabled_at).order_by(Staff.name, Staff.id)
+    rosters = select(Roster.staff_id, Roster.location_id, Roster.week).order_by(Roster.location_id)
     absences = select(Absence.staff_id, Absence.starts_at, Absence.ends_at).where(Absence.ends_at > since)
+    weeks: dict[int, list[tuple[int, Week]]] = defaultdict(list)
+    for staff_id, location_id, week in db.session.execute(rosters):
+        weeks[staff_id].append((location_id, load_week(week)))
     away: dict[int, list[Stretch]] = defaultdict(list)
     for staff_id, starts_at, ends_at in db.session.execute(absences):
         away[staff_id].append((starts_at, ends_at))
@@ -98,8 +127,8 @@ def _read_team(location_id: int, since: datetime) -> list[Member]:
     return [
         Member(
             row.id, row.name, Role(row.role), is_disabled=row.disabled_at is not None,
-            week=None if row.week is None else load_week(row.week),
-            away=tuple(sorted(away.get(row.id, ()))), skills=skills.get(row.id, {}),
+            weeks=tuple(weeks.get(row.id, ())), away=tuple(sorted(away.get(row.id, ()))),
+            skills=skills.get(row.id, {}),
         )
         for row in db.session.execute(people)
     ]  # fmt: skip

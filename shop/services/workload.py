@@ -25,7 +25,7 @@ from shop.models.workload import (
 )
 from shop.services.memory import LogState, log_state, recall
 from shop.services.queue import minute
-from shop.services.team import Branch, Member, list_team
+from shop.services.team import Branch, Member, home_branch, list_team
 
 _MOST_DAYS = 14
 _NOW = bindparam("now", type_=UtcDateTime)
@@ -96,7 +96,7 @@ def team_load(branch: Branch, state: LogState | None = None) -> TeamLoad:
     work, days = open_work(branch, state), days_ahead(now, branch.hours.zone)
     people = [
         person_load(member, work.bench(member.id), branch, now=now, days=days)
-        for member in list_team(branch, state)
+        for member in list_team(state)
         if member.works_at_the_bench or work.bench(member.id).jobs
     ]
     people.sort(key=lambda load: (-load.strain.excess, load.member.name, load.member.id))
@@ -133,3 +133,9 @@ def _read(now: datetime, days: Sequence[datetime]) -> OpenWork:
             ready, value[currency] = ready + jobs, value[currency] + int(total)
     benches = {person: Bench(found, tuple(due[person]), late[person]) for person, found in piles.items()}
     return OpenWork(benches, ready, tuple(sorted(value.items())))
+
+
+def open_jobs(state: LogState | None = None) -> dict[int | None, int]:
+    """How many open repairs each person has, of whom have any."""
+    state = state or log_state()
+    return {person: bench.jobs for person, bench in open_work(home_branch(state), state).benches.items()}

@@ -1,4 +1,4 @@
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -7,6 +7,7 @@ from sqlalchemy import select
 from shop.extensions import db
 from shop.models.errors import Invalid, NotAllowed, NotFound
 from shop.models.event import Event
+from shop.models.location import Location
 from shop.models.roster import Absence, Roster, Skill
 from shop.services import rosters, skills, staff_admin, team
 from shop.services.rosters import TypedAbsence
@@ -34,9 +35,9 @@ def test_week_is_kept_as_typed_in_many_ways(app, branch, manager, technician):
     db.session.commit()
 
     row = db.session.scalars(select(Roster)).one()
-    member = next(one for one in team.list_team(branch) if one.id == technician.id)
+    member = team.find_member(technician.id)
     assert (row.staff_id, row.location_id) == (technician.id, branch.id)
-    assert [rosters.day_words(day) for day in member.week] == [
+    assert [rosters.day_words(day) for day in member.week_at(branch)] == [
         "09:00-17:30", "09:00-12:30, 13:00-17:30", "09:00-13:00", "22:00-06:00", "10:00-18:00", "", "",
     ]  # fmt: skip
     assert events_of(technician) == ["staff.roster_changed"]
@@ -73,7 +74,7 @@ def test_without_a_roster_the_opening_hours_count_and_it_says_so(app, branch, ma
     rosters.remove_week(technician.id, branch=branch, actor=manager.actor)
     db.session.commit()
 
-    hours = next(one for one in team.list_team(branch) if one.id == technician.id).time(branch)
+    hours = team.find_member(technician.id).time(branch)
     assert (hours.is_assumed, hours.week) == (True, branch.hours.week)
     assert events_of(technician) == ["staff.roster_changed", "staff.roster_removed"]
 
@@ -167,20 +168,37 @@ def test_skill_that_does_not_exist_is_refused(app, manager, technician, levels):
         skills.set_skills(technician.id, levels, actor=manager.actor)
 
 
+def test_person_works_at_two_branches_but_at_one_place_at_a_time(app, branch, manager, technician):
+    camden = Location(name="RevivaTech Camden", slug="camden")
+    db.session.add(camden)
+    db.session.flush()
+    second = next(one for one in team.list_branches() if one.id == camden.id)
+    rosters.set_week(technician.id, ["09:00-13:00", *[""] * 6], branch=branch, actor=manager.actor)
+    with pytest.raises(Invalid) as refused:
+        rosters.set_week(technician.id, ["12:00-17:00", *[""] * 6], branch=second, actor=manager.actor)
+    rosters.set_week(technician.id, ["13:30-17:30", *[""] * 6], branch=second, actor=manager.actor)
+
+    member, monday = team.find_member(technician.id), datetime(2026, 11, 23, tzinfo=UTC)
+    assert list(refused.value.fields) == ["day-0"]
+    assert member.branches == {branch.id, camden.id}
+    assert member.time(branch).minutes(monday, monday + timedelta(days=1)) == 480
+    assert member.time_at(second).minutes(monday, monday + timedelta(days=1)) == 240
+
+
 def test_disabled_person_has_no_hours(app, branch, owner, manager, technician):
     rosters.set_week(technician.id, WEEK, branch=branch, actor=manager.actor)
     staff_admin.disable(technician.id, actor=owner.actor)
     db.session.commit()
 
-    member = next(one for one in team.list_team(branch) if one.id == technician.id)
+    member = team.find_member(technician.id)
     assert (member.takes_repairs, member.works_at_the_bench) == (False, False)
     assert member.time(branch).next_stretch(datetime.now(UTC)) is None
 
 
-def test_team_takes_three_statements_for_any_number_of_people(app, branch, statements_of, manager, technician):
-    few = statements_of(lambda: team.list_team(branch))
+def test_team_takes_four_statements_for_any_number_of_people(app, branch, statements_of, manager, technician):
+    few = statements_of(lambda: team.list_team())
     for name in ("Ola Berg", "Tom Adeyemi"):
         factories.staff(name)
-    many = statements_of(lambda: team.list_team(branch))
+    many = statements_of(lambda: team.list_team())
 
-    assert len(few) == len(many) == 4  # and where the log stands
+    assert len(few) == len(many) == 5  # and where the log stands

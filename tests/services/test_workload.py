@@ -122,7 +122,7 @@ def test_load_takes_the_same_statements_for_any_number_of_repairs(branch, techni
 
     sent = statements_of(lambda: workload.team_load(branch))
 
-    assert len(sent) == 5  # the log, the open work, people, absences, skills
+    assert len(sent) == 6  # the log, the open work, people, rosters, absences, skills
     assert sum("repairs" in text for text in sent) == 1
 
 

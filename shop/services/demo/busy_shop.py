@@ -82,10 +82,11 @@ def fill(
     if count < 1:
         raise Invalid({"repairs": "Ask for at least one repair."})
     is_first = not has_repairs()
-    crew = _crew(now or utc_now())
+    crew = _crew()
     rebuild = take_down_indexes(_TABLES) if is_first and count >= REBUILD_FROM and _is_postgresql() else []
     opened = max(FEWEST_OPEN, round(count * OPEN_SHARE)) if open_count is None else open_count
     filling = _Filling(count, min(count, opened), crew=crew, now=now or utc_now(), rng=random.Random(seed))
+    enter_rosters(filling.location, now=filling.now)
     filling.run(advance)
     put_up_indexes(rebuild)
     refresh_statistics(_TABLES)
@@ -100,18 +101,15 @@ def _is_postgresql() -> bool:
     return db.engine.dialect.name == "postgresql"
 
 
-def _crew(now: datetime) -> Crew:
-    """The demo shop's staff, created where missing, with the hours they work."""
+def _crew() -> Crew:
+    """The demo shop's staff, created where missing."""
     ids: dict[str, list[int]] = {}
-    people: dict[str, int] = {}
     for name, role in COLLEAGUES:
         person = staff.find_staff(email_of(name))
         if person is None:
             person = staff.create_staff(email=email_of(name), password=PASSWORD, role=role, name=name)
-        db.session.flush()
         ids.setdefault(role, []).append(person.id)
-        people[name.split()[0]] = person.id
-    enter_rosters(people, home_location(), now=now)
+    db.session.flush()
     return Crew(tuple(ids[Role.TECHNICIAN]), counter=ids[Role.FRONT_DESK][0], manager=ids[Role.MANAGER][0])
 
 

@@ -7,3 +7,7 @@ import "./scan.js";
 import { undoNewest } from "./toast.js";
 
 registerKeys({ undo: undoNewest });
+import { focusScan, registerKeys } from "./keys.js";
+import { takeNext } from "./take.js";
+
+registerKeys({ take: takeNext, search: focusScan });
