@@ -14,7 +14,7 @@ from shop.admin.console import ConsoleView, show
 from shop.extensions import db, htmx
 from shop.models.next_ticket import Choice
 from shop.models.workflow import State
-from shop.services import next_tickets, repairs
+from shop.services import next_tickets, repairs, undo
 
 SHOWN = 5
 
@@ -35,8 +35,9 @@ class NextView(ConsoleView):
             return _page([])
         number = taken.repair.number
         words = assignment_words.choice_words(taken.choice)
+        offer = undo.undoable([taken.step] if taken.step else [], actor=current_user.actor)
         db.session.commit()
-        answer = make_response(done(number, _("Yours. %(why)s", why=words)))
+        answer = make_response(done(number, _("Yours. %(why)s", why=words), undo=offer))
         if htmx:
             news = json.loads(answer.headers["HX-Trigger"])
             answer.headers["HX-Trigger"] = json.dumps({**news, "taken": {"url": f"/admin/next/{number}"}})

@@ -43,6 +43,16 @@ def test_take_by_htmx_says_which_and_why(browser_of, expert, cracked_iphone):
     assert holder(cracked_iphone) == expert.id
 
 
+def test_take_is_undone_from_its_toast(browser_of, expert, cracked_iphone):
+    browser = browser_of(expert)
+    news = json.loads(browser.post("/admin/next/take", headers=HTMX).headers["HX-Trigger"])
+
+    answer = browser.post(news["toast"]["undo"]["url"], headers=HTMX)
+
+    assert answer.status_code == 204
+    assert holder(cracked_iphone) is None
+
+
 def test_take_without_a_script_leads_to_the_ticket(browser_of, expert, cracked_iphone):
     answer = browser_of(expert).post("/admin/next/take")
 

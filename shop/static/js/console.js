@@ -4,10 +4,7 @@ import "./drafts.js";
 import "./key_help.js";
 import { registerKeys } from "./keys.js";
 import "./scan.js";
+import { takeNext } from "./take.js";
 import { undoNewest } from "./toast.js";
 
-registerKeys({ undo: undoNewest });
-import { focusScan, registerKeys } from "./keys.js";
-import { takeNext } from "./take.js";
-
-registerKeys({ take: takeNext, search: focusScan });
+registerKeys({ take: takeNext, undo: undoNewest });
