@@ -22,7 +22,7 @@ from shop.admin.triage import TriageActs
 from shop.extensions import db
 from shop.models.errors import Invalid, Stale
 from shop.models.staff import initials
-from shop.services import consent, messages, numbers, queue, repairs, staff, undo
+from shop.services import consent, messages, numbers, queue, repairs, undo
 from shop.services.memory import log_state
 from shop.services.subscriptions import TOLD_BY_MAIL
 
