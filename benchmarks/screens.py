@@ -23,6 +23,8 @@ SIZES = (10_000, 100_000, 1_000_000)
 SCREENS: dict[str, str] = {
     "queue": "/admin/repairs/",
     "board": "/admin/repairs/board",
+    "palette": "/admin/palette/?q=whitc",
+    "palette, mistyped": "/admin/palette/?q=hanah",
 }
 
 

@@ -3,6 +3,8 @@
 Date patterns are msgids: another language puts its own words between day and month.
 """
 
+import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from flask import Flask
@@ -77,10 +79,17 @@ def due_words(moment: datetime) -> str:
     return f"{format_date(local, 'EEE d MMM')}, {clock}"
 
 
+def marked(text: str, words: Sequence[str]) -> list[tuple[str, bool]]:
+    """The text in pieces, each with whether it is one of the words that were looked for; for `<mark>`."""
+    wanted = "|".join(re.escape(word) for word in words if word)
+    pieces = re.split(f"({wanted})", text, flags=re.IGNORECASE) if wanted else [text]
+    return [(piece, place % 2 == 1) for place, piece in enumerate(pieces) if piece]
+
+
 def init_app(app: Flask) -> None:
     for function in (
         money, moment, local_datetime, local_date, long_date, day_month, local_time, ago, due_words,
-        translated, highlighted, short_name,
+        translated, highlighted, marked, short_name,
     ):  # fmt: skip
         app.jinja_env.filters[function.__name__] = function
     app.jinja_env.globals["get_locale"] = get_locale

@@ -59,6 +59,7 @@ RIGHTS: dict[str, str] = {
     "console.index": "console.enter",
     "console.since": "repair.view",
     "find.index": "repair.view",
+    "palette.index": "repair.view",
     "repairs.index": "repair.view",
     "repairs.rows": "repair.view",
     "repairs.ticket": "repair.view",

@@ -14,6 +14,7 @@ from shop.admin import (
     load,
     next_ticket,
     outbox,
+    palette,
     price_rules,
     recover,
     roster,
@@ -34,5 +35,5 @@ def init_app(app: Flask) -> None:
     admin = console.init_app(app)
     admin.add_view(RepairsView("Repairs", path="repairs"))
     system = (health, staff, account, recover, undo, style)
-    for screen in (find, catalogue, price_rules, audit, outbox, load, next_ticket, roster, *system):
+    for screen in (find, palette, catalogue, price_rules, audit, outbox, load, next_ticket, roster, *system):
         screen.init_app(admin)

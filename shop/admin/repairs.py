@@ -22,7 +22,7 @@ from shop.admin.triage import TriageActs
 from shop.extensions import db
 from shop.models.errors import Invalid, Stale
 from shop.models.staff import initials
-from shop.services import consent, messages, numbers, queue, repairs, undo
+from shop.services import consent, messages, numbers, palette, queue, repairs, undo
 from shop.services.memory import log_state
 from shop.services.subscriptions import TOLD_BY_MAIL
 
@@ -55,7 +55,7 @@ class RepairsView(TriageActs, ConsoleView):
             "admin/repairs/queue.html", "queue_body", shell_kept=True,
             filters=filters, page=page, rows=render_rows(page.rows),
             counts=counts, tabs=bar, more=more, acts=acts, foot_keys=foot_keys("queue"), report=_report(filters),
-            **choices(state),
+            near=None if page.rows else _near(filters, end), **choices(state),
         )  # fmt: skip
 
     @expose("/rows")
@@ -175,6 +175,12 @@ def _report(filters: queue.Filters) -> numbers.Report | None:
     """Which of the pasted numbers were found, on the first page of their list."""
     pasted = numbers.read_list(request.args.get("q", "")[: numbers.LONGEST_PASTE]) if filters.pasted else None
     return None if pasted is None or filters.after else numbers.report(pasted)
+
+
+def _near(filters: queue.Filters, end) -> palette.Near | None:
+    """What a search that found nothing anywhere could have meant."""
+    is_everywhere = filters.words and not filters.after and filters.arguments().keys() == {"q"}
+    return palette.near_search(filters, me=current_user.id, day_ends=end) if is_everywhere else None
 
 
 def _move_form(repair, *, faults=None, moved=False):

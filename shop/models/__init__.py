@@ -12,6 +12,7 @@ from shop.models import (  # noqa: F401
     repair,
     roster,
     saved_view,
+    search_word,
     staff,
     staff_draft,
     tag,

@@ -112,6 +112,20 @@ def _cards(filters: Filters, statuses: Sequence[str], *, me: int, day_ends: date
     return db.session.connection().execute(statement, _values(filters, me=me, day_ends=day_ends)).all()
 
 
+def first_rows(filters: Filters, *, most: int, me: int, day_ends: datetime) -> Sequence:
+    """The first rows of a list, for where a whole page would be too many."""
+    statement = _page_statement(_shape(filters), db.engine.dialect.name, most)
+    return db.session.connection().execute(statement, _values(filters, me=me, day_ends=day_ends)).all()
+
+
+def count_matches(filters: Filters, *, most: int, me: int, day_ends: datetime) -> int:
+    """How many repairs they select; one more than `most` stands for any larger number."""
+    conditions = _conditions(_shape(filters), db.engine.dialect.name)
+    cut = select(Repair.id).where(*conditions).limit(as_written(most + 1)).subquery()
+    values = _values(filters, me=me, day_ends=day_ends)
+    return db.session.connection().execute(select(func.count()).select_from(cut), values).scalar_one()
+
+
 def rows_of(tickets: list[str], filters: Filters, *, me: int, day_ends: datetime) -> tuple[Sequence, set[str]]:
     """Rows of these tickets, and which of them the filters still show."""
     source = select(Repair).where(Repair.number.in_(tickets)).subquery()

@@ -10,12 +10,12 @@ from shop.extensions import db
 _INSERT: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
 
-def insert_if_absent(model, *, unique: list[str], values: dict):
+def insert_if_absent(model, *, unique: list[str], values: dict | list[dict]):
     """An INSERT that leaves a row with the same `unique` columns as it is, whoever wrote it.
 
     Waits for a rival that is writing the same row, until it has committed or given up.
     """
-    return insert_statement(model).values(**values).on_conflict_do_nothing(index_elements=unique)
+    return insert_statement(model).values(values).on_conflict_do_nothing(index_elements=unique)
 
 
 def insert_statement(model):

@@ -23,7 +23,7 @@ from shop.models.permissions import Role
 from shop.models.repair import Note, Repair, RepairLine, new_tracking_token, search_text
 from shop.models.tag import BETWEEN, RepairTag
 from shop.models.workflow import WAITING_ON, is_open
-from shop.services import staff
+from shop.services import staff, words
 from shop.services.demo.board import choose_open
 from shop.services.demo.hours import OpenTime
 from shop.services.demo.intake import Counter, Intake
@@ -90,6 +90,7 @@ def fill(
     filling.run(advance)
     put_up_indexes(rebuild)
     refresh_statistics(_TABLES)
+    words.gather()
     return Filled(count, len(filling.board))
 
 

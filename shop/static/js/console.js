@@ -1,8 +1,9 @@
-/* What every page of the console has beside the shell: the keys that work everywhere, the search box,
+/* What every page of the console has beside the shell: the keys that work everywhere, the search box, the palette,
    and drafts of what is typed. */
 import "./drafts.js";
 import "./key_help.js";
 import { registerKeys } from "./keys.js";
+import "./palette.js";
 import "./scan.js";
 import { takeNext } from "./take.js";
 import { undoNewest } from "./toast.js";

@@ -1,10 +1,10 @@
 /* `?`: the keys that work where one is, for who one is. */
 import { areOn, keysHere, registerKeys } from "./keys.js";
 
-const CAPS = { Escape: "Esc", "1-9": "1 – 9", ArrowLeft: "←", ArrowRight: "→" };
+const CAPS = { Escape: ["Esc"], "1-9": ["1 – 9"], ArrowLeft: ["←"], ArrowRight: ["→"], "Control+K": ["Ctrl", "K"] };
 
 function caps(press) {
-  const shifted = /^[A-Z]$/.test(press) ? ["Shift", press.toLowerCase()] : [CAPS[press] ?? press];
+  const shifted = /^[A-Z]$/.test(press) ? ["Shift", press.toLowerCase()] : (CAPS[press] ?? [press]);
   return shifted.map((cap) => {
     const key = document.createElement("kbd");
     key.className = "key key-always";
@@ -26,7 +26,8 @@ function line([press, words]) {
 function showHelp() {
   const dialog = document.getElementById("key-help");
   if (!dialog || dialog.open) return;
-  dialog.querySelector("[data-key-list]").replaceChildren(...keysHere().map(line));
+  const lines = [...keysHere(), ["Control+K", dialog.dataset.paletteKey]];
+  dialog.querySelector("[data-key-list]").replaceChildren(...lines.map(line));
   dialog.showModal();
   dialog.querySelector("[data-safe]").focus();
 }

@@ -46,6 +46,10 @@ export function keysHere() {
 /** Whether a single key does something here. */
 export const isKey = (key) => bindings.has(key) && acts.has(bindings.get(key).does) && (areOn() || ALWAYS.has(key));
 
+/** What the table calls `does`, whatever the switch says: for a menu that lists it. */
+export const canDo = (does) => acts.has(does);
+export const doIt = (does, event) => acts.get(does)?.(event);
+
 /** What is typed belongs to the field, and what is pressed in a dialog or an open menu to these. */
 export function isElsewhere(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || !event.key) return true;

@@ -2,6 +2,7 @@
 import { send, whenLive } from "./live.js";
 import { copyNumber } from "./copy.js";
 import { openForm, registerKeys } from "./keys.js";
+import { rememberTicket } from "./recent.js";
 
 const page = () => document.getElementById("ticket");
 const number = page().dataset.ticket ?? page().dataset.editing;
@@ -117,4 +118,5 @@ const keys = {
   copy: () => copyNumber(number),
 };
 if (!isEditing) registerKeys(keys);
+rememberTicket(number);
 whenLive(watch);

@@ -1,0 +1,199 @@
+"""What the command palette finds in the shop's data: tickets, customers and devices, also for mistyped words.
+
+As you type, so each answer is a few rows from an index: nothing is counted, nothing is sorted that is not cut first.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import String, bindparam, column, func, or_, select, table
+
+from shop.extensions import db
+from shop.models.customer import Customer
+from shop.models.repair import FIRST_NUMBER, Repair
+from shop.services import catalogue, numbers, queue, words
+from shop.services.filters import LARGEST_ID, LONGEST_SEARCH, Filters, parse_filters, search_words
+from shop.services.statements import as_written
+
+TICKETS, CUSTOMERS, DEVICES = 6, 4, 3
+# Shorter words are in everything.
+SHORTEST = 3
+MOST_COUNTED = 100
+# So many of the newest are looked at for the best.
+_RANKED = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A customer with how often they came. `total` in minor units of `currency`, None where they paid in several."""
+
+    id: int
+    name: str
+    phone: str
+    email: str
+    visits: int
+    total: int | None
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`meant` is the near search that found them, where the typed one found nothing; `marked` the letters to show."""
+
+    tickets: Sequence = ()
+    customers: Sequence[Visitor] = ()
+    devices: Sequence = ()
+    meant: str = ""
+    marked: tuple[str, ...] = ()
+    is_too_short: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """A near search and how many repairs it finds; `is_more` where there are more than MOST_COUNTED."""
+
+    q: str
+    count: int
+    is_more: bool = field(default=False)
+
+
+def find(q: str, *, me: int, day_ends: datetime, sees_customers: bool, sees_devices: bool) -> Found:
+    """The few best of each kind. Without `sees_customers` no customer is looked up."""
+    q = " ".join(q.split())[:LONGEST_SEARCH]
+    number = numbers.read_one(q)
+    if not number and not any(len(word) >= SHORTEST for word in q.split()):
+        return Found(is_too_short=bool(q))
+    # "S24ultra" could be a serial number as well.
+    is_words = number is None or number.kind == "serial"
+    devices = catalogue.search_devices(q, limit=DEVICES).items if sees_devices and is_words else ()
+    found = _find(q, number, me=me, day_ends=day_ends, sees_customers=sees_customers)
+    if found.tickets or found.customers or not is_words:
+        return Found(found.tickets, found.customers, devices, marked=_marks(q))
+    for guess in words.guesses(q):
+        found = _find(guess, None, me=me, day_ends=day_ends, sees_customers=sees_customers)
+        if found.tickets or found.customers:
+            return Found(found.tickets, found.customers, devices, meant=guess, marked=_marks(guess))
+    return Found(devices=devices, marked=_marks(q))
+
+
+def find_by_number(digits: str, *, me: int, day_ends: datetime) -> Found:
+    """Tickets whose number begins like this, the newest first: numbers are made of ids, so these are ranges of ids."""
+    digits = re.sub(r"\D", "", digits)
+    if not digits or digits.startswith("0"):
+        return Found(is_too_short=not digits)
+    ranges = [
+        (low - FIRST_NUMBER + 1, high - FIRST_NUMBER + 1)
+        for more in range(10)
+        if (low := int(digits) * 10**more) - FIRST_NUMBER < LARGEST_ID and (high := low + 10**more - 1) >= FIRST_NUMBER
+    ]
+    if not ranges:
+        return Found()
+    cut = select(Repair.number).where(
+        or_(*[Repair.id.between(max(1, low), min(high, LARGEST_ID)) for low, high in ranges])
+    )
+    tickets = list(db.session.scalars(cut.order_by(Repair.id.desc()).limit(as_written(TICKETS))))
+    return Found(rows_of(tickets, me=me, day_ends=day_ends), marked=(digits,))
+
+
+def rows_of(tickets: Sequence[str], *, me: int, day_ends: datetime) -> list:
+    """These tickets as rows, in this order; one that is not there is left out."""
+    if not tickets:
+        return []
+    rows = {row.number: row for row in queue.rows_of(list(tickets), Filters(view="all"), me=me, day_ends=day_ends)[0]}
+    return [rows[ticket] for ticket in tickets if ticket in rows]
+
+
+def near_search(filters: Filters, *, me: int, day_ends: datetime) -> Near | None:
+    """A near search that finds something among all repairs, for a list that found nothing."""
+    for guess in words.guesses(filters.q) if filters.words else ():
+        count = queue.count_matches(parse_filters({"q": guess}), most=MOST_COUNTED, me=me, day_ends=day_ends)
+        if count:
+            return Near(guess, min(count, MOST_COUNTED), count > MOST_COUNTED)
+    return None
+
+
+def _find(q: str, number: numbers.Number | None, *, me: int, day_ends: datetime, sees_customers: bool) -> Found:
+    tickets: list = []
+    if number:
+        exact = numbers.look_up([number])[number][:TICKETS]
+        tickets = rows_of(exact, me=me, day_ends=day_ends)
+    if not tickets:
+        newest = queue.first_rows(parse_filters({"q": q, "view": "all"}), most=_RANKED, me=me, day_ends=day_ends)
+        tickets = _ranked(newest, search_words(q))[:TICKETS]
+    return Found(tickets, find_customers(q) if sees_customers else ())
+
+
+def _ranked(rows: Sequence, parts: list[str]) -> list:
+    """Those first where the words begin a word of device, customer or number: "14" is in many a phone number."""
+
+    def misses(row) -> int:
+        shown = f" {row.device} {row.customer} {row.number}".lower()
+        return sum(f" {part}" not in shown for part in parts)
+
+    return sorted(rows, key=misses)
+
+
+def find_customers(q: str) -> list[Visitor]:
+    """By a part of each name, by the whole phone in any spelling, or by the whole e-mail address."""
+    number = numbers.read_one(q)
+    if number and number.kind == "phone":
+        condition, values = Customer.phone == bindparam("phone"), {"phone": number.key}
+    elif "@" in q:
+        condition, values = Customer.email == bindparam("email"), {"email": q.strip().lower()}
+    else:
+        parts = search_words(q)
+        if number or not any(len(part) >= SHORTEST for part in parts):
+            return []
+        condition, values = _by_name(parts)
+    cut = select(Customer.id).where(condition).order_by(Customer.id.desc()).limit(as_written(CUSTOMERS))
+    ids = list(db.session.connection().execute(cut, values).scalars())
+    return _visitors(ids) if ids else []
+
+
+def _by_name(parts: list[str]):
+    """SQLite finds through its own index, which knows no word shorter than three letters."""
+    is_sqlite = db.engine.dialect.name == "sqlite"
+    conditions, values = [], {}
+    for place, part in enumerate(parts):
+        name = f"part_{place}"
+        if is_sqlite and len(part) >= SHORTEST:
+            index = table("customer_search", column("rowid"))
+            found = select(index.c.rowid).where(column("customer_search").op("MATCH")(bindparam(name)))
+            conditions.append(Customer.id.in_(found))
+            values[name] = '"' + part.replace('"', '""') + '"'
+        else:
+            # In the statement itself: a rare and a common name need different plans.
+            word = bindparam(name, type_=String, literal_execute=not is_sqlite)
+            conditions.append(func.lower(Customer.name).like(word, escape="/"))
+            values[name] = "%" + re.sub(r"([/%_])", r"/\1", part) + "%"
+    return (conditions[0] if len(conditions) == 1 else _all(conditions)), values
+
+
+def _all(conditions):
+    first, *others = conditions
+    for other in others:
+        first = first & other
+    return first
+
+
+def _visitors(ids: list[int]) -> list[Visitor]:
+    query = (
+        select(
+            Customer.id, Customer.name, Customer.phone, Customer.email, func.count(Repair.id), func.sum(Repair.total),
+            func.min(Repair.currency), func.max(Repair.currency),
+        )
+        .outerjoin(Repair, Repair.customer_id == Customer.id)
+        .where(Customer.id.in_(ids))
+        .group_by(Customer.id)
+        .order_by(Customer.id.desc())
+    )  # fmt: skip
+    return [
+        Visitor(id_, name, phone, email, visits, total if least == most else None, least or "")
+        for id_, name, phone, email, visits, total, least, most in db.session.connection().execute(query)
+    ]
+
+
+def _marks(q: str) -> tuple[str, ...]:
+    return tuple(sorted(set(q.lower().split()), key=len, reverse=True))
