@@ -51,7 +51,7 @@ class Send:
 
     when: When = When.NOW
     at: datetime | None = None
-    held: int = 0
+    held: float = 0
 
     def facts(self, now: datetime) -> dict:
         """What the event says of it: the relay and the table of subscriptions read nothing else."""
