@@ -37,7 +37,8 @@ RIGHTS: dict[str, str] = {
     **dict.fromkeys(
         [f"public.{name}" for name in (
             "home", "services", "prices", "how_it_works", "privacy", "terms", "robots", "sitemap", "choose_language",
-            "track_form", "track", "tracking_code", "calendar", "my_repairs", "account_sign_in", "account_sign_out",
+            "track_form", "track", "choose_mails", "tracking_code", "calendar",
+            "my_repairs", "account_sign_in", "account_sign_out",
             "ask_link", "link_sent", "open_link", "set_password",
         )],
         PUBLIC,

@@ -1,6 +1,6 @@
 """Follow a repair: by its private link, or by ticket number and e-mail."""
 
-from flask import Response, abort, current_app, redirect, render_template, url_for
+from flask import Response, abort, current_app, redirect, render_template, request, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
@@ -8,12 +8,13 @@ from jinja2_fragments.flask import render_block
 from wtforms import StringField
 from wtforms.validators import InputRequired, Length
 
-from shop.extensions import htmx, limiter
+from shop.extensions import db, htmx, limiter
+from shop.models.actor import CUSTOMER
 from shop.models.base import utc_now
 from shop.models.text import one_line
 from shop.public.blueprint import bp
 from shop.public.calendar_file import appointment
-from shop.services import appointments, qr_codes, tracking
+from shop.services import appointments, consent, qr_codes, repairs, tracking
 
 LIMIT = "8 per minute; 60 per hour"
 
@@ -71,6 +72,15 @@ def track(token: str):
     if htmx:
         return render_block("public/track.html", "live", **facts)
     return render_template("public/track.html", **facts)
+
+
+@bp.post("/track/<token>/mails")
+def choose_mails(token: str):
+    """Whoever has the private link says whether mails about the status are wanted: `wanted` is 1 or empty."""
+    repair, wanted = repairs.lock_repair(tracking.get_tracked(token).number), request.form.get("wanted") == "1"
+    consent.set_status_mails(repair, wanted, actor=CUSTOMER)
+    db.session.commit()
+    return redirect(url_for("public.track", token=token, _anchor="mails"), 303)
 
 
 @bp.get("/track/<token>/code.<any(svg, png):kind>")

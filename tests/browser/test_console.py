@@ -7,6 +7,7 @@ import urllib.request
 from playwright.sync_api import expect
 
 from shop.services.demo import PASSWORD
+from shop.services.subscriptions import TOLD_BY_MAIL
 from tests.browser.conftest import assert_quiet
 from tests.browser.console import api_booking, status_of
 
@@ -45,6 +46,9 @@ def test_a_booking_is_worked_to_collection_by_keyboard_alone(busy_shop, signed_i
             page.get_by_label("Diagnosis").press_sequentially("Display broken, frame straight. s a x")
         page.keyboard.press("Tab")
         page.get_by_role("dialog").get_by_role("button", name="Move", exact=True).press("Enter")
+        if target in TOLD_BY_MAIL:
+            expect(page.get_by_role("button", name="Move and send")).to_be_focused()
+            page.keyboard.press("Enter")
         expect(page.get_by_role("dialog")).to_be_hidden()
         expect(row).to_have_attribute("data-status", target)
         assert page.evaluate("document.activeElement.closest('[data-repair]')?.dataset.repair") == number

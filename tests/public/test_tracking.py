@@ -119,6 +119,26 @@ def test_pattern_characters_match_nobody(stranger, booked, email):
     assert answer.status_code == 422
 
 
+def test_customer_stops_the_mails_by_the_private_link_and_wants_them_again(stranger, booked, session):
+    link = f"/track/{booked.tracking_token}"
+
+    stopped = stranger.post(f"{link}/mails", data={"wanted": ""})
+    page = stranger.get(link).text
+    session.refresh(booked.customer)
+    noted = (booked.customer.may_email, booked.customer.may_email_source)
+    stranger.post(f"{link}/mails", data={"wanted": "1"})
+    session.refresh(booked.customer)
+
+    assert (stopped.status_code, stopped.location) == (303, f"{link}#mails")
+    assert "You get no e-mails when something changes" in page
+    assert noted == (False, "customer")
+    assert booked.customer.may_email is True
+
+
+def test_nobody_stops_mails_without_the_private_link(stranger, booked):
+    assert stranger.post("/track/nothing/mails", data={"wanted": ""}).status_code == 404
+
+
 def test_calendar_file_holds_the_appointment(stranger, booked):
     answer = stranger.get(f"/track/{booked.tracking_token}/calendar.ics")
 

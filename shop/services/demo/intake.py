@@ -7,12 +7,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate
+from zlib import crc32
 
 from shop.models.catalogue import DeviceModel, RepairType
 from shop.models.price_engine import Price, price
 from shop.models.price_rules import PriceFacts, RepairFact
 from shop.services import pricing
 from shop.services.catalogue import list_repair_types
+from shop.services.consent import Source
 from shop.services.demo.people import people
 from shop.services.demo.rows import CustomerRow, DeviceRow
 from shop.services.demo.texts import Complaint, Texts
@@ -32,6 +34,8 @@ _CATEGORIES = Lot(("smartphone", "laptop", "tablet", "console", "desktop", "wear
 _URGENCIES = Lot(("standard", "express", "same_day"), (78, 16, 6))
 _SERVICES = Lot(("in_store", "pickup", "postal"), (84, 10, 6))
 _COMES_BACK = 0.35
+# One customer in so many.
+_WITHOUT_EMAIL, _OPTED_OUT = 23, 31
 _SAME_DEVICE = 0.4
 _REMEMBERED = 4_000
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ0123456789"
@@ -47,6 +51,18 @@ class Intake:
     price: Price
     urgency: str
     service_type: str
+
+
+def _with_wishes(customer: CustomerRow) -> CustomerRow:
+    """Some have no e-mail, and some want none about the status: the same people for the same seed."""
+    lot = crc32(customer.email.encode())
+    if lot % _WITHOUT_EMAIL == 0:
+        return customer._replace(email="")
+    if lot % _OPTED_OUT == 0:
+        return customer._replace(
+            may_email=False, may_email_source=Source.CUSTOMER.value, may_email_since=customer.created_at
+        )
+    return customer
 
 
 class Counter:
@@ -89,7 +105,7 @@ class Counter:
             if self.rng.random() < _SAME_DEVICE:
                 return customer, device, model
         else:
-            customer = CustomerRow(customer_id, *self._invent(), created_at=moment)
+            customer = _with_wishes(CustomerRow(customer_id, *self._invent(), created_at=moment))
             self._new_customers.append(customer)
         model = self._choose_model(moment.year)
         device = DeviceRow(device_id, customer.id, model.id, model.name[:160], *self._marks(model))

@@ -11,6 +11,9 @@ class CustomerRow(NamedTuple):
     phone: str
     locale: str
     created_at: datetime
+    may_email: bool = True
+    may_email_source: str = ""
+    may_email_since: datetime | None = None
 
 
 class DeviceRow(NamedTuple):

@@ -8,6 +8,7 @@ const page = () => document.getElementById("ticket");
 const number = page().dataset.ticket ?? page().dataset.editing;
 const isEditing = "editing" in page().dataset;
 const SETTLE_MS = 150;
+const LEAVING_MS = 2_500;
 let told = null;
 
 /* What someone types in stays as it is, and what they opened stays open. */
@@ -73,6 +74,8 @@ document.addEventListener("shop:changes", (event) => {
   if (event.detail.changes.some((change) => change.number === number)) refresh();
 });
 document.addEventListener("shop:reload", refresh);
+/* A message that was due has left when the workers have looked again. */
+document.addEventListener("shop:left", () => setTimeout(refresh, LEAVING_MS));
 document.addEventListener("acted", (event) => {
   emptySent(event);
   refresh();

@@ -29,8 +29,12 @@ function countDown() {
     if (comes.get(time)?.from !== time.dateTime) {
       comes.set(time, { from: time.dateTime, at: performance.now() + Number(time.dataset.leaves) * 1000 });
     }
-    const left = Math.ceil((comes.get(time).at - performance.now()) / 1000);
+    const held = comes.get(time);
+    const left = Math.ceil((held.at - performance.now()) / 1000);
     time.textContent = left > 0 ? time.dataset.words.replace("{n}", left) : time.dataset.over;
+    if (left > 0 || held.isOver) continue;
+    held.isOver = true;
+    document.dispatchEvent(new Event("shop:left"));
   }
 }
 
