@@ -58,6 +58,16 @@ def day_words(day: date) -> str:
     return format_date(day, gettext("EEEE d MMMM"))
 
 
+def weekday_full(day: date) -> str:
+    """Thursday"""
+    return format_date(day, "EEEE").capitalize()
+
+
+def short_day(day: date) -> str:
+    """Thu 26 Nov: a day among others."""
+    return format_date(day, gettext("EEE d MMM"))
+
+
 def whole_money(money: Money) -> str:
     """£189 where there are no pence."""
     return format_money(money, str(get_locale() or "en_GB"), whole=True)
@@ -133,6 +143,8 @@ def init_app(app: Flask) -> None:
         month_words=month_words,
         weekday_words=weekday_words,
         day_words=day_words,
+        short_day=short_day,
+        weekday_full=weekday_full,
         weekday_name=weekday_name,
         opening_words=opening_words,
         map_url=map_url,

@@ -16,6 +16,7 @@ from shop.models.actor import SYSTEM
 from shop.models.base import utc_now
 from shop.models.catalogue import DeviceModel
 from shop.models.event import Delivery, DeliveryState, Event
+from shop.models.location import Block
 from shop.models.outbox import OutboxMessage
 from shop.models.repair import Repair
 from shop.models.roster import Absence
@@ -37,7 +38,7 @@ RIGHTS: dict[str, str] = {
     **dict.fromkeys(
         [f"public.{name}" for name in (
             "home", "services", "prices", "how_it_works", "privacy", "terms", "robots", "sitemap", "choose_language",
-            "track_form", "track", "choose_mails", "tracking_code", "calendar",
+            "track_form", "track", "appointment", "cancel_appointment", "choose_mails", "tracking_code", "calendar",
             "my_repairs", "account_sign_in", "account_sign_out",
             "ask_link", "link_sent", "open_link", "set_password",
         )],
@@ -74,6 +75,19 @@ RIGHTS: dict[str, str] = {
     "repairs.mails": "customer.consent",
     "repairs.board": "repair.view",
     "repairs.cards": "repair.view",
+    "check_in.index": "repair.check_in",
+    "check_in.known": "repair.check_in",
+    "calendar.index": "calendar.view",
+    "calendar.move": "booking.move",
+    "calendar.arrive": "repair.move",
+    "calendar.missed": "booking.move",
+    "calendar.block": "calendar.plan",
+    "calendar.unblock": "calendar.plan",
+    "opening.index": "calendar.plan",
+    "opening.hours": "calendar.plan",
+    "opening.places": "calendar.plan",
+    "opening.close": "calendar.plan",
+    "opening.reopen": "calendar.plan",
     "devices.index_view": "catalogue.view",
     "devices.details_view": "catalogue.view",
     "devices.export_csv": "catalogue.view",
@@ -163,6 +177,7 @@ class World:
     device_id: int
     absence_id: int
     draft_id: int
+    block_id: int
 
     def path(self, rule: Rule) -> str:
         values = {name: self._value(rule, name) for name in rule.arguments}
@@ -205,6 +220,11 @@ def make_world(repair: Repair, *, target: Staff, sign_in: SignIn | None = None) 
         address=f"/admin/repairs/{repair.number}/notes",
     )  # fmt: skip
     db.session.add(typed)
+    block = Block(
+        location_id=repair.location_id, starts_at=utc_now() + timedelta(days=2), ends_at=utc_now() + timedelta(days=3),
+        reason="Stocktaking",
+    )  # fmt: skip
+    db.session.add(block)
     db.session.commit()
     return World(
         number=repair.number,
@@ -216,5 +236,6 @@ def make_world(repair: Repair, *, target: Staff, sign_in: SignIn | None = None) 
         delivery_id=dead.id,
         absence_id=absence.id,
         draft_id=typed.id,
+        block_id=block.id,
         device_id=db.session.scalars(select(DeviceModel.id).order_by(DeviceModel.id)).first(),
     )

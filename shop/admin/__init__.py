@@ -6,13 +6,16 @@ from shop.admin import (
     access,
     account,
     audit,
+    calendar,
     catalogue,
+    check_in,
     console,
     find,
     fragments,
     health,
     load,
     next_ticket,
+    opening,
     outbox,
     palette,
     price_rules,
@@ -35,5 +38,6 @@ def init_app(app: Flask) -> None:
     admin = console.init_app(app)
     admin.add_view(RepairsView("Repairs", path="repairs"))
     system = (health, staff, account, recover, undo, style)
-    for screen in (find, palette, catalogue, price_rules, audit, outbox, load, next_ticket, roster, *system):
+    work = (find, palette, calendar, check_in, opening, load, next_ticket, roster)
+    for screen in (*work, catalogue, price_rules, audit, outbox, *system):
         screen.init_app(admin)

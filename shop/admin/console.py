@@ -1,6 +1,6 @@
 """The one console: its base view, its shell, its navigation."""
 
-from flask import Flask, has_request_context, render_template, request
+from flask import Flask, has_request_context, render_template, request, url_for
 from flask_admin import Admin, AdminIndexView, BaseView, expose
 from flask_admin.theme import Bootstrap4Theme
 from flask_babel import lazy_gettext as _l
@@ -31,12 +31,13 @@ NAVIGATION = (
         (
             (_l("Repairs"), "wrench", "/admin/repairs/", "repair.view", True),
             (_l("Load"), "users", "/admin/load/", "load.view", False),
+            (_l("Calendar"), "calendar-days", "/admin/calendar/", "calendar.view", True),
         ),
     ),
     (
         _l("Shop"),
         (
-            (_l("Catalogue"), "smartphone", "/admin/devices/", "catalogue.view", True),
+            (_l("Catalogue"), "smartphone", "/admin/devices/", "catalogue.view", False),
             (_l("Price rules"), "tag", "/admin/price-rules/", "pricing.view", False),
         ),
     ),
@@ -138,7 +139,19 @@ def _shell() -> dict:
     # Mail is rendered by jobs, where there is no request.
     if not has_request_context() or not request.path.startswith("/admin") or not current_user.is_authenticated:
         return {}
-    return {"nav": navigation(), "role_label": ROLE_LABELS[current_user.role], "test_mode": True, "keymap": keymap}
+    return {
+        "nav": navigation(),
+        "role_label": ROLE_LABELS[current_user.role],
+        "test_mode": True,
+        "keymap": keymap,
+        **_check_in(),
+    }
+
+
+def _check_in() -> dict:
+    """The button that everybody who may check in has on every page."""
+    may = current_user.may("repair.check_in")
+    return {"check_in_url": url_for("check_in.index"), "check_in_kind": "secondary"} if may else {}
 
 
 def init_app(app: Flask) -> Admin:

@@ -23,10 +23,12 @@ class Key:
     foot: dict[str, LazyString] = field(default_factory=dict)
 
 
+_STEP = {"queue": _l("move"), "board": _l("card"), "calendar": _l("next, before")}
+_OPEN = dict.fromkeys(("queue", "board", "calendar"), _l("open"))
 KEYS = (
-    Key("next", "j", _l("Next row"), "repair.view", {"queue": _l("move"), "board": _l("card")}),
-    Key("previous", "k", _l("Row before"), "repair.view", {"queue": _l("move"), "board": _l("card")}),
-    Key("open", "Enter", _l("Open the ticket"), "repair.view", {"queue": _l("open"), "board": _l("open")}),
+    Key("next", "j", _l("Next row"), "repair.view", _STEP),
+    Key("previous", "k", _l("Row before"), "repair.view", _STEP),
+    Key("open", "Enter", _l("Open the ticket"), "repair.view", _OPEN),
     Key("select", "x", _l("Select the ticket"), "repair.view", {"queue": _l("select")}),
     Key("select_to_here", "X", _l("Select all from the last one to here"), "repair.view"),
     Key("left", "ArrowLeft", _l("Column to the left"), "repair.view", {"board": _l("column")}),
@@ -46,6 +48,17 @@ KEYS = (
     Key("next_ticket", "]", _l("Next ticket of the list"), "repair.view"),
     Key("previous_ticket", "[", _l("Ticket before in the list"), "repair.view"),
     Key("leave", "Escape", _l("Back to the list, or clear the selection"), "repair.view"),
+    Key("arrived", "r", _l("The device has arrived"), "repair.move", {"calendar": _l("arrived")}),
+    Key("rebook", "m", _l("Move the appointment"), "booking.move", {"calendar": _l("move")}),
+    Key("missed", "o", _l("Nobody came"), "booking.move", {"calendar": _l("nobody came")}),
+    Key("block_out", "b", _l("Block out time"), "calendar.plan", {"calendar": _l("block out")}),
+    Key("check_in", "c", _l("Check a device in"), "repair.check_in", {"calendar": _l("check in")}),
+    Key("today", "n", _l("Today"), "calendar.view", {"calendar": _l("today")}),
+    Key("earlier", "[", _l("Earlier days"), "calendar.view", {"calendar": _l("earlier, later")}),
+    Key("later", "]", _l("Later days"), "calendar.view", {"calendar": _l("earlier, later")}),
+    Key("as_day", "d", _l("One day"), "calendar.view"),
+    Key("as_week", "w", _l("The week"), "calendar.view"),
+    Key("as_agenda", "v", _l("The agenda"), "calendar.view"),
     Key("search", "/", _l("Go to the search box"), foot={"queue": _l("search")}),
     Key(
         "help",

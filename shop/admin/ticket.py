@@ -18,6 +18,7 @@ _ICONS = {
     "repair.booked": "inbox",
     "repair.imported": "inbox",
     "repair.moved": "arrow-right",
+    "repair.checked_in": "inbox",
     "repair.rebooked": "calendar-clock",
     "repair.missed": "calendar-days",
     "repair.move_undone": "undo-2",

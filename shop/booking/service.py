@@ -2,7 +2,6 @@
 
 from flask import redirect, request, url_for
 
-from shop.booking.calendar import read_calendar, read_date
 from shop.booking.flow import go_on, is_refresh, render_step, step
 from shop.booking.forms import ServiceForm
 from shop.extensions import db, htmx
@@ -11,6 +10,7 @@ from shop.models.location import Location
 from shop.services import draft_prices, drafts
 from shop.services.drafts import Answers, Step
 from shop.services.locations import home_location
+from shop.services.openings import read_date, read_strip
 from shop.words import SERVICES, URGENCIES
 
 
@@ -57,7 +57,7 @@ def show_times(draft: BookingDraft, *, status: int, news: str):
 def _page(draft: BookingDraft, form: ServiceForm, location: Location, *, status: int = 200, **context):
     answers = drafts.answers_of(draft)
     slot_day = answers.slot and answers.slot.astimezone(location.hours.zone).date()
-    calendar = read_calendar(
+    calendar = read_strip(
         location, form.service_type.data,
         start=read_date(request.values.get("from")),
         shown=read_date(request.values.get("day")) or slot_day,

@@ -28,10 +28,13 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "repair.cancel": frozenset({Role.OWNER, Role.MANAGER, Role.FRONT_DESK}),
     "repair.diagnose": frozenset({Role.OWNER, Role.MANAGER, Role.TECHNICIAN}),
     "repair.take": frozenset({Role.OWNER, Role.MANAGER, Role.TECHNICIAN}),
+    "repair.check_in": _WORKERS,
     "booking.move": _WORKERS,
     # Views of the queue: everybody keeps their own, leaders give some to all and say which opens first.
     "view.save": _EVERYONE,
     "view.share": _LEADERS,
+    "calendar.view": _EVERYONE,
+    "calendar.plan": _LEADERS,
     "customer.view": _WORKERS,
     "catalogue.view": _EVERYONE,
     "catalogue.edit": _LEADERS,

@@ -1,6 +1,8 @@
 """The life of a booking after it was made: another time, nobody came, or the device is here."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from flask_babel import gettext as _
 from sqlalchemy import select
@@ -15,8 +17,9 @@ from shop.models.errors import Invalid, Stale
 from shop.models.grid import SLOTTED
 from shop.models.repair import Repair, RepairLine
 from shop.models.workflow import State
-from shop.services import promises, slots
+from shop.services import holds, messages, promises, slots
 from shop.services.events import record
+from shop.services.undo import MESSAGE, Step
 
 # Until so long before the time customers move or cancel it themselves; after that they ring.
 CHANGE_UNTIL = timedelta(hours=2)
@@ -28,12 +31,28 @@ def find_booking(repair: Repair) -> Booking | None:
     return db.session.scalar(query)
 
 
-def rebook(repair: Repair, starts_at: datetime, *, actor: Actor, seen: str | None = None, tell: bool = True) -> Booking:
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What became of an appointment, and how that is taken back; no step where nothing changed."""
+
+    booking: Booking
+    step: Step | None = None
+    told: bool = False
+
+
+def rebook(
+    repair: Repair,
+    starts_at: datetime,
+    *,
+    actor: Actor,
+    seen: str | None = None,
+    send: messages.Send = messages.AT_ONCE,
+) -> Changed:
     """Gives a locked repair that is expected another time. The same time again changes nothing.
 
     `seen` is the time that the person had on screen (ISO, empty for none): if it was changed since, raises Stale.
-    Raises Invalid for a repair that is not expected, or a time that cannot be booked, and SlotFull. `tell`: the
-    customer gets the new time by mail.
+    Raises Invalid for a repair that is not expected, or a time that cannot be booked, and SlotFull. `send` is when
+    the customer gets the new time.
     """
     _require(actor, "booking.move")
     booking = _expected(repair)
@@ -42,24 +61,23 @@ def rebook(repair: Repair, starts_at: datetime, *, actor: Actor, seen: str | Non
         raise Invalid({"slot_start": _("A parcel needs no time: it is expected whenever it comes.")})
     before = booking.slot
     if before is not None and before.starts_at == starts_at:
-        return booking
-    booking.slot = _change_place(repair, before, starts_at)
+        return Changed(booking)
+    facts: dict[str, Any] = {
+        "slot_before": booking.slot_id, "missed_at": _iso(booking.missed_at), "due_at_before": _iso(repair.due_at),
+        "from": _iso(before.starts_at) if before else None,
+    }  # fmt: skip
+    slot = booking.slot = change_place(repair, before, starts_at)
     booking.missed_at, booking.moves = None, booking.moves + 1
-    repair.due_at, repair.updated_at = _due_at(repair, arrives=booking.slot.starts_at), utc_now()
-    body = {
-        "before": before.starts_at.isoformat() if before else None,
-        "slot": booking.slot.starts_at.isoformat(),
-        "due_at": repair.due_at.isoformat(),
-        "tell": tell,
-    }
-    record("repair.rebooked", repair, actor=actor, body=body)
-    return booking
+    repair.due_at = _due_at(repair, arrives=slot.starts_at)
+    body = {"before": facts["from"], "slot": _iso(slot.starts_at), "due_at": _iso(repair.due_at)}
+    facts |= {"slot": slot.id, "to": body["slot"], "due_at": body["due_at"]}
+    return _note(repair, booking, "repair.rebooked", "rebook", body, facts, actor=actor, send=send)
 
 
-def miss(repair: Repair, *, actor: Actor, tell: bool = True) -> Booking:
+def miss(repair: Repair, *, actor: Actor, send: messages.Send = messages.AT_ONCE) -> Changed:
     """Notes on a locked repair that nobody came at its time. It stays expected; a second call changes nothing.
 
-    Raises Invalid before the time has begun. `tell`: the customer gets a mail with the way to another time.
+    Raises Invalid before the time has begun. `send` is when the customer gets the way to another time.
     """
     actor.require("booking.move")
     booking, now = _expected(repair), utc_now()
@@ -68,18 +86,45 @@ def miss(repair: Repair, *, actor: Actor, tell: bool = True) -> Booking:
     if booking.slot.starts_at > now:
         raise Invalid({"slot_start": _("This time is still to come. Wait until it has begun.")})
     if booking.missed_at is not None:
-        return booking
-    booking.missed_at, booking.misses, repair.updated_at = now, booking.misses + 1, now
-    body = {"slot": booking.slot.starts_at.isoformat(), "tell": tell}
-    record("repair.missed", repair, actor=actor, body=body)
-    return booking
+        return Changed(booking)
+    booking.missed_at, booking.misses = now, booking.misses + 1
+    body = {"slot": _iso(booking.slot.starts_at)}
+    facts = {"from": "expected", "to": "missed", "missed_at": _iso(now)}
+    return _note(repair, booking, "repair.missed", "miss", body, facts, actor=actor, send=send)
+
+
+def rebook_by_customer(repair: Repair, starts_at: datetime, *, seen: str | None) -> Changed:
+    """As `rebook`, by the customer's own link: until CHANGE_UNTIL before the time. Raises Invalid after it."""
+    _check_in_time(repair)
+    return rebook(repair, starts_at, actor=CUSTOMER, seen=seen)
+
+
+def cancel_by_customer(repair: Repair) -> None:
+    """Ends a locked booking by the customer's own link, until CHANGE_UNTIL before the time. Raises Invalid after it."""
+    _check_in_time(repair)
+    now, before = utc_now(), repair.status_since
+    repair.enter(State.CANCELLED, at=now)
+    repair.updated_at = now
+    give_back_slot(repair)
+    body = {
+        "from": State.EXPECTED, "to": State.CANCELLED, "minutes": int((now - before).total_seconds() // 60),
+    }  # fmt: skip
+    record("repair.moved", repair, actor=CUSTOMER, body=body)
+
+
+def _check_in_time(repair: Repair) -> None:
+    booking = _expected(repair)
+    if not may_change(booking):
+        raise Invalid({
+            "slot_start": _("It is too late to change this here. Call us on %(phone)s.", phone=repair.location.phone)
+        })  # fmt: skip
 
 
 def may_change(booking: Booking | None) -> bool:
     """True while the customer may move or cancel the booking without asking anybody."""
-    if booking is None or booking.slot is None or booking.arrived_at:
+    if booking is None or booking.arrived_at:
         return False
-    return booking.missed_at is not None or booking.slot.starts_at - utc_now() >= CHANGE_UNTIL
+    return booking.slot is None or booking.missed_at is not None or booking.slot.starts_at - utc_now() >= CHANGE_UNTIL
 
 
 def note_arrival(repair: Repair, *, at: datetime) -> datetime:
@@ -120,7 +165,7 @@ def _compare(booking: Booking, seen: str | None, wanted: datetime) -> None:
         raise Stale({"slot_start": (seen, now, wanted.isoformat())})
 
 
-def _change_place(repair: Repair, before: Slot | None, starts_at: datetime) -> Slot:
+def change_place(repair: Repair, before: Slot | None, starts_at: datetime) -> Slot:
     """Takes the new place and gives the old one back. Rows are locked in one order: no two wait in a ring."""
     prepared = slots.prepare(repair.location, repair.service_type, starts_at=starts_at)
     ids = {prepared.slot_id, *([before.id] if before else [])}
@@ -129,6 +174,31 @@ def _change_place(repair: Repair, before: Slot | None, starts_at: datetime) -> S
     if before is not None:
         slots.release(before)
     return slot
+
+
+def _note(
+    repair: Repair,
+    booking: Booking,
+    verb: str,
+    kind: str,
+    body: dict,
+    facts: dict,
+    *,
+    actor: Actor,
+    send: messages.Send,
+) -> Changed:
+    """The fact in the log, what the customer hears of it, and the step that takes it back."""
+    now = repair.updated_at = utc_now()
+    can_be_told = messages.find_obstacle(repair.customer) is None
+    dropped = holds.drop_held(f"repair:{repair.id}")
+    recorded = record(verb, repair, actor=actor, body={**body, **(send if can_be_told else messages.NEVER).facts(now)})
+    told = can_be_told and send.when != messages.When.NONE
+    facts |= {"dropped": dropped, "version": recorded.version, **({MESSAGE: recorded.id} if told else {})}
+    return Changed(booking, Step(kind, repair.id, facts), told)
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
 
 
 def _due_at(repair: Repair, *, received_at: datetime | None = None, arrives: datetime | None = None) -> datetime:

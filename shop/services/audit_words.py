@@ -9,10 +9,13 @@ from shop.models.money import Money, format_money
 
 VERBS = {
     "repair.booked": "Booked",
+    "repair.checked_in": "Checked in at the counter",
     "repair.imported": "Brought over from before",
     "repair.moved": "Moved to {to}",
     "repair.rebooked": "Moved the appointment to {slot}",
     "repair.missed": "Noted that nobody came",
+    "repair.rebooking_undone": "Took the new time back",
+    "repair.miss_undone": "Took back that nobody came",
     "repair.move_undone": "Move undone, back to {to}",
     "repair.message_hurried": "Sent a waiting message at once (delivery {delivery})",
     "repair.message_stopped": "Stopped a message before it left (delivery {delivery})",

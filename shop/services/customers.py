@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
@@ -52,14 +52,40 @@ def clean_details(details: CustomerDetails) -> CustomerDetails:
     return cleaned
 
 
+def clean_contact(details: CustomerDetails) -> CustomerDetails:
+    """The same at the counter, where a phone number or an address is enough. Raises Invalid like `clean_details`."""
+    if not details.phone.strip() and not details.email.strip():
+        why = _("Write a phone number or an e-mail address, so that we can say when it is ready.")
+        faults = {"customer.phone": why}
+        if not one_line(details.name):
+            faults["customer.name"] = _("Write the customer's name.")
+        raise Invalid(faults)
+    stand_in = replace(details, phone=details.phone or "07700 900000", email=details.email or "counter@example.com")
+    cleaned = clean_details(stand_in)
+    return replace(
+        cleaned,
+        phone=cleaned.phone if details.phone.strip() else "",
+        email=cleaned.email if details.email.strip() else "",
+    )
+
+
+def normal_phone(typed: str, locale: str = "en") -> str:
+    """The number as it is kept, or '' for what is none."""
+    try:
+        return _phone(typed, locale) if typed.strip() else ""
+    except ValueError:
+        return ""
+
+
 def find_or_create(details: CustomerDetails) -> Customer:
     """The customer with this e-mail address and this name, as they are on file, or a new one.
 
     Takes cleaned details. Neither answers nor changes betray that the address is known: data on file is
     never overwritten from a form that anybody can send, and another name at the address is another customer.
     """
-    queue_for(details.email)
-    known = db.session.scalars(select(Customer).where(Customer.email == details.email).order_by(Customer.id))
+    queue_for(details.email or details.phone)
+    same = Customer.email == details.email if details.email else Customer.phone == details.phone
+    known = db.session.scalars(select(Customer).where(same).order_by(Customer.id))
     for customer in known:
         if _folded(customer.name) == _folded(details.name):
             return customer

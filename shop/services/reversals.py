@@ -12,7 +12,7 @@ from shop.models.booking import Booking, Slot
 from shop.models.errors import CannotUndo
 from shop.models.repair import Repair
 from shop.models.workflow import State
-from shop.services import appointments, holds
+from shop.services import appointments, holds, slots
 from shop.services.statements import changed_rows
 from shop.services.undo import (
     changed_since,
@@ -44,6 +44,40 @@ def _reverse_move(repair: Repair, facts: dict[str, Any], actor: Actor) -> None:
         _expect_again(repair, facts["booking"])
     holds.revive(facts["dropped"])
     record_undone("repair.move_undone", repair, facts, actor=actor)
+
+
+@reverses("rebook")
+def _reverse_rebooking(repair: Repair, facts: dict[str, Any], actor: Actor) -> None:
+    """The old place again, if nobody has taken it meanwhile; calendars that took the new time over count further on."""
+    actor.require("booking.move")
+    booking = appointments.find_booking(repair)
+    if booking is None or repair.status != State.EXPECTED or booking.slot_id != facts["slot"]:
+        raise changed_since(repair)
+    hold_back_message(repair, facts)
+    before, left = facts["slot_before"], db.session.get_one(Slot, facts["slot"])
+    booking.slot_id = None
+    db.session.flush()
+    if before:
+        _take_slot_again(repair, before)
+    slots.release(left)
+    db.session.expire(booking, ["slot_id", "slot"])
+    booking.missed_at, booking.moves = _moment(facts["missed_at"]), booking.moves + 1
+    if repair.due_at == datetime.fromisoformat(facts["due_at"]):
+        repair.due_at = datetime.fromisoformat(facts["due_at_before"])
+    holds.revive(facts["dropped"])
+    record_undone("repair.rebooking_undone", repair, facts, actor=actor)
+
+
+@reverses("miss")
+def _reverse_miss(repair: Repair, facts: dict[str, Any], actor: Actor) -> None:
+    actor.require("booking.move")
+    booking = appointments.find_booking(repair)
+    if booking is None or booking.missed_at != datetime.fromisoformat(facts["missed_at"]):
+        raise changed_since(repair)
+    hold_back_message(repair, facts)
+    booking.missed_at, booking.misses = None, booking.misses - 1
+    holds.revive(facts["dropped"])
+    record_undone("repair.miss_undone", repair, facts, actor=actor)
 
 
 def _expect_again(repair: Repair, before: dict[str, str | None]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Protocol
 
 from flask_babel import gettext as _
 from sqlalchemy import Row, select, update
@@ -34,6 +35,17 @@ class SlotView:
         return max(self.capacity - self.taken, 0)
 
 
+class Stop(Protocol):
+    """A block-out, as a row or as it is shown."""
+
+    @property
+    def starts_at(self) -> datetime: ...
+    @property
+    def ends_at(self) -> datetime: ...
+    @property
+    def places(self) -> int | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A slot whose row is written. `blocked` places of it are nobody's to take."""
@@ -52,7 +64,7 @@ def list_slots(location: Location, service_type: str, *, start: datetime, end: d
     if service_type not in SLOTTED or start >= end:
         return []
     known, blocks = _stored(location, service_type, start, end), find_blocks(location, start=start, end=end)
-    views = cut(location, service_type, start=start, end=end)
+    views = cut(location.hours, location.slot_grids[service_type], start=start, end=end)
     return [_without_blocked(_merged(view, known), service_type, blocks) for view in views]
 
 
@@ -62,13 +74,22 @@ def find_slot(location: Location, service_type: str, starts_at: datetime) -> Slo
     if service_type not in SLOTTED or starts_at.tzinfo is None or not now <= starts_at < now + HORIZON:
         return None
     starts_at = starts_at.astimezone(UTC)
-    found = cut(location, service_type, start=starts_at, end=starts_at + timedelta(minutes=1))
+    grid = location.slot_grids[service_type]
+    found = cut(location.hours, grid, start=starts_at, end=starts_at + timedelta(minutes=1))
     return next((view for view in found if view.start == starts_at), None)
 
 
-def cut(location: Location, service_type: str, *, start: datetime, end: datetime) -> Iterator[SlotView]:
-    """The slots that begin in [start, end) by opening hours and grid alone, past ones too. No query."""
-    return _calendar(location.hours, location.slot_grids[service_type], start, end)
+def cut(hours: OpeningHours, grid: Grid, *, start: datetime, end: datetime) -> Iterator[SlotView]:
+    """The slots that begin in [start, end) by opening hours and grid alone, past and empty ones. No query."""
+    length = timedelta(minutes=grid.minutes)
+    for day in _days(start.astimezone(hours.zone).date(), end.astimezone(hours.zone).date()):
+        for opens, closes in hours.periods(day):
+            begins = opens
+            while begins + length <= closes:
+                if start <= begins < end:
+                    local = begins.astimezone(hours.zone).time()
+                    yield SlotView(begins, begins + length, grid.capacity_at(local))
+                begins += length
 
 
 def find_blocks(location: Location, *, start: datetime, end: datetime) -> list[Block]:
@@ -77,7 +98,7 @@ def find_blocks(location: Location, *, start: datetime, end: datetime) -> list[B
     return list(db.session.scalars(query.order_by(Block.starts_at, Block.id)))
 
 
-def blocked_places(service_type: str, blocks: Iterable[Block], *, start: datetime, end: datetime) -> int | None:
+def blocked_places(service_type: str, blocks: Iterable[Stop], *, start: datetime, end: datetime) -> int | None:
     """How many places of a slot are blocked out; None for all of them.
 
     One colleague who is away, or a few places fewer, are the counter's: the rider's windows stay.
@@ -141,19 +162,6 @@ def release(slot: Slot) -> None:
         .execution_options(synchronize_session=False)
     )
     db.session.expire(slot, ["taken"])
-
-
-def _calendar(hours: OpeningHours, grid: Grid, start: datetime, end: datetime) -> Iterator[SlotView]:
-    """Empty slots that begin in [start, end), from the opening hours alone."""
-    length = timedelta(minutes=grid.minutes)
-    for day in _days(start.astimezone(hours.zone).date(), end.astimezone(hours.zone).date()):
-        for opens, closes in hours.periods(day):
-            begins = opens
-            while begins + length <= closes:
-                if start <= begins < end:
-                    local = begins.astimezone(hours.zone).time()
-                    yield SlotView(begins, begins + length, grid.capacity_at(local))
-                begins += length
 
 
 def _days(first: date, last: date) -> Iterator[date]:

@@ -29,9 +29,12 @@ INNER = frozenset(State) - TOLD_BY_MAIL
 
 SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "repair.booked": (MAIL,),
+    "repair.checked_in": (),
     "repair.moved": (MAIL,),
     "repair.rebooked": (MAIL,),
     "repair.missed": (MAIL,),
+    "repair.rebooking_undone": (),
+    "repair.miss_undone": (),
     "repair.move_undone": (),
     "repair.message_hurried": (),
     "repair.message_stopped": (),
@@ -92,7 +95,7 @@ def _tells_nobody(body: dict) -> bool:
 
 
 def _is_untold(body: dict) -> bool:
-    return not body.get("tell", True)
+    return body.get("message") == "none"
 
 
 # What an event says can make it nobody's business: then no delivery is owed.

@@ -51,6 +51,11 @@ def get_tracked(token: str) -> Repair:
     return repair
 
 
+def lock_tracked(token: str) -> Repair:
+    """The repair behind a private link, its row locked for this transaction. Raises NotFound."""
+    return repairs.lock_repair(get_tracked(token).number)
+
+
 def find_by_number(number: str, *, email: str) -> Repair | None:
     """The repair with this ticket number if it is this address's. One statement, whatever is wrong."""
     wanted = "RT-" + re.sub(r"\D", "", number)[:10]

@@ -10,12 +10,12 @@ from sqlalchemy import func, select
 from shop.extensions import db
 from shop.models.actor import CUSTOMER
 from shop.models.booking import Booking, Slot
-from shop.models.errors import Invalid, NotAllowed, SlotFull, Stale
+from shop.models.errors import CannotUndo, Invalid, NotAllowed, SlotFull, Stale
 from shop.models.event import Event
 from shop.models.outbox import OutboxMessage
 from shop.models.repair import Repair
 from shop.models.workflow import State
-from shop.services import appointments, deliveries, relay, repairs
+from shop.services import appointments, deliveries, messages, relay, repairs, reversals, undo
 from shop.services.bookings import create_booking
 from tests import factories
 from tests.bookings import THURSDAY_1030, request, slot_with
@@ -74,14 +74,16 @@ def test_arrival_makes_it_received_and_counts_the_promise_from_the_hand_over(app
 def test_rebook_takes_the_new_place_gives_the_old_one_back_and_moves_the_promise(app, frozen, front_desk):
     repair = book()
 
-    booking = appointments.rebook(locked(repair), ELEVEN, actor=front_desk.actor, seen=THURSDAY_1030.isoformat())
+    booking = appointments.rebook(
+        locked(repair), ELEVEN, actor=front_desk.actor, seen=THURSDAY_1030.isoformat()
+    ).booking
     db.session.commit()
 
     assert (booking.slot.starts_at, booking.moves, taken(), taken(ELEVEN)) == (ELEVEN, 1, 0, 1)
     assert repair.due_at == ELEVEN + timedelta(days=4)
     assert last_event("repair.rebooked") == {
         "before": THURSDAY_1030.isoformat(), "slot": ELEVEN.isoformat(),
-        "due_at": repair.due_at.isoformat(), "tell": True,
+        "due_at": repair.due_at.isoformat(),
     }  # fmt: skip
 
 
@@ -98,7 +100,7 @@ def test_rebook_tells_the_customer_in_their_language_unless_asked_not_to(app, fr
     repair = book(customer={"locale": "pt_BR"})
     appointments.rebook(locked(repair), ELEVEN, actor=front_desk.actor)
     db.session.commit()
-    appointments.rebook(locked(repair), THURSDAY_1030, actor=front_desk.actor, tell=False)
+    appointments.rebook(locked(repair), THURSDAY_1030, actor=front_desk.actor, send=messages.NEVER)
     db.session.commit()
 
     told = [mail for mail in mails() if mail.template == "appointment_moved"]
@@ -186,8 +188,8 @@ def test_nobody_can_have_missed_what_is_still_to_come(app, frozen, front_desk):
 def test_a_new_time_after_a_miss_keeps_the_count(app, frozen, front_desk):
     repair = book()
     with time_machine.travel(ELEVEN, tick=False):
-        appointments.miss(locked(repair), actor=front_desk.actor, tell=False)
-        booking = appointments.rebook(repair, ELEVEN + timedelta(days=1), actor=front_desk.actor)
+        appointments.miss(locked(repair), actor=front_desk.actor, send=messages.NEVER)
+        booking = appointments.rebook(repair, ELEVEN + timedelta(days=1), actor=front_desk.actor).booking
 
     assert (booking.misses, booking.missed_at, taken()) == (1, None, 0)
 
@@ -210,6 +212,53 @@ def test_cancelling_frees_the_place_once_and_only_while_it_is_of_use(app, frozen
         db.session.commit()
 
     assert taken() == 1
+
+
+def take_back(step, person) -> undo.Undone:
+    assert reversals
+    offer = undo.undoable([step], actor=person.actor)
+    db.session.commit()
+    undone = undo.undo(offer.token, actor=person.actor)
+    db.session.commit()
+    return undone
+
+
+def test_a_new_time_can_be_taken_back_and_its_mail_never_leaves(app, frozen, front_desk):
+    repair = book()
+    due_at = repair.due_at
+    changed = appointments.rebook(locked(repair), ELEVEN, actor=front_desk.actor, send=messages.HELD)
+
+    take_back(changed.step, front_desk)
+
+    booking = appointments.find_booking(repair)
+    assert (booking.slot.starts_at, taken(), taken(ELEVEN), repair.due_at) == (THURSDAY_1030, 1, 0, due_at)
+    assert booking.moves == 2
+    assert [mail.template for mail in mails()] == ["booking_confirmation"]
+
+
+def test_a_new_time_stays_when_the_old_place_has_gone(app, frozen, front_desk):
+    slot_with(1)
+    repair = book()
+    changed = appointments.rebook(locked(repair), ELEVEN, actor=front_desk.actor, send=messages.HELD)
+    db.session.commit()
+    book(customer={"name": "Peter Whitcombe"})
+
+    with pytest.raises(CannotUndo):
+        take_back(changed.step, front_desk)
+    db.session.rollback()
+
+    assert (taken(), taken(ELEVEN)) == (1, 1)
+
+
+def test_a_miss_can_be_taken_back(app, frozen, front_desk):
+    repair = book()
+    with time_machine.travel(ELEVEN, tick=False):
+        changed = appointments.miss(locked(repair), actor=front_desk.actor, send=messages.HELD)
+        take_back(changed.step, front_desk)
+
+    booking = appointments.find_booking(repair)
+    assert (booking.missed_at, booking.misses) == (None, 0)
+    assert "appointment_missed" not in {mail.template for mail in mails()}
 
 
 def living(slot: Slot) -> int:
@@ -236,7 +285,7 @@ def test_whatever_happens_places_taken_are_the_bookings_that_hold_one(app, froze
         elif booked:
             one = locked(dice.choice(booked))
             if kind == "move":
-                appointments.rebook(one, dice.choice(times), actor=owner.actor, tell=False)
+                appointments.rebook(one, dice.choice(times), actor=owner.actor, send=messages.NEVER)
             else:
                 repairs.move(one, State.CANCELLED if kind == "cancel" else State.RECEIVED, actor=owner.actor)
 

@@ -25,6 +25,7 @@ from shop.models.tag import BETWEEN, RepairTag
 from shop.models.workflow import WAITING_ON, is_open
 from shop.services import staff, words
 from shop.services.demo.board import choose_open
+from shop.services.demo.desk import EXPECTED_SHARE, MOST_EXPECTED, Desk
 from shop.services.demo.hours import OpenTime
 from shop.services.demo.intake import Counter, Intake
 from shop.services.demo.log import Fact, Log
@@ -32,7 +33,7 @@ from shop.services.demo.people import COLLEAGUES, PASSWORD, email_of
 from shop.services.demo.rosters import enter_rosters
 from shop.services.demo.rows import LineRow, NoteRow, RepairRow, TagRow
 from shop.services.demo.sorting import Sorting
-from shop.services.demo.story import Crew, Happening, Story, archived, closed_state, told
+from shop.services.demo.story import Crew, Happening, Story, archived, booked, closed_state, told
 from shop.services.demo.tables import (
     REBUILD_FROM,
     new_ids,
@@ -91,7 +92,7 @@ def fill(
     put_up_indexes(rebuild)
     refresh_statistics(_TABLES)
     words.gather()
-    return Filled(count, len(filling.board))
+    return Filled(count, len(filling.board) + filling.expected)
 
 
 def has_repairs() -> bool:
@@ -121,17 +122,20 @@ class _Filling:
         models = list(db.session.scalars(select(DeviceModel).order_by(DeviceModel.brand, DeviceModel.name)))
         if not models:
             raise Invalid({"repairs": "Load the reference data first: flask --app wsgi seed."})
-        self.count, self.crew, self.now, self.rng = count, crew, now, rng
+        expected = min(round(open_count * EXPECTED_SHARE), MOST_EXPECTED, count // 4)
+        self.count, self.expected, open_count = count - expected, expected, open_count - expected
+        self.crew, self.now, self.rng = crew, now, rng
         self.location = home_location()
         self.past = min(max(timedelta(days=count / _REPAIRS_A_DAY), _SHORTEST_PAST), _LONGEST_PAST)
         self.time = OpenTime(self.location.hours, start=now - self.past, now=now)
         self.latest = self.time.minute_of(now)
         self.counter = Counter(models, now=now.astimezone(self.location.hours.zone), rng=rng)
-        self.on_board = min(count, round(open_count * _BOARD_SHARE))
+        self.on_board = min(self.count, round(open_count * _BOARD_SHARE))
         self.board = choose_open(
             self.on_board, open_count,
             now=now, zone=self.location.hours.zone, time=self.time, rng=rng,
         )  # fmt: skip
+        self.desk = Desk(self.location, now=now, time=self.time, rng=rng)
         self.sorting = Sorting(self.location, rng=rng)
         self.log = Log()
         self.recent: list[Fact] = []
@@ -141,6 +145,9 @@ class _Filling:
         while batch := list(islice(arrivals, _BATCH)):
             self._write(batch)
             advance(len(batch))
+        self._write_expected()
+        self.desk.write()
+        advance(self.expected)
         self.log.append(sorted(self.recent, key=lambda fact: fact.at))
 
     def _arrivals(self) -> Iterator[float]:
@@ -158,6 +165,7 @@ class _Filling:
             intake = self.counter.serve(self.time.at(begun), customer_id=customer_id, device_id=device_id)
             story = self._story(index, begun, intake)
             repairs.append(self._repair(repair_id, intake, story))
+            self.desk.came(repairs[-1], story)
             lines += _lines(repair_id, intake)
             if story.happenings:
                 notes += [(repair_id, happening) for happening in story.happenings if happening.note]
@@ -175,8 +183,33 @@ class _Filling:
             write_rows(model.__table__, rows)
         self.log.append(imported)
 
+    def _write_expected(self) -> None:
+        """Booked, and still at home."""
+        ids = [new_ids(model.__table__, self.expected) for model in (Repair, Customer, Device)]
+        repairs: list[RepairRow] = []
+        lines: list[LineRow] = []
+        for repair_id, customer_id, device_id in zip(*ids, strict=True):
+            intake = self.counter.serve(self.now, customer_id=customer_id, device_id=device_id)
+            story, starts_at = self.desk.expect(repair_id, intake)
+            begun = booked(story, intake, self.crew, is_online=True, status=story.status, slot=starts_at)
+            begun.at = story.received_at
+            for happening in story.happenings:
+                happening.actor = f"staff:{self.crew.counter}"
+            story.happenings.insert(0, begun)
+            repairs.append(self._repair(repair_id, intake, story)._replace(location_id=self.location.id))
+            lines += _lines(repair_id, intake)
+            self.recent += _facts(repair_id, story.happenings)
+        for model, rows in (
+            (Customer, self.counter.take_new_customers()),
+            (Device, self.counter.take_new_devices()),
+            (Repair, repairs),
+            (RepairLine, lines),
+            (RepairTag, [TagRow(row.id, tag) for row in repairs for tag in self.sorting.ids(row.tags)]),
+        ):
+            write_rows(model.__table__, rows)
+
     def _story(self, index: int, begun: float, intake: Intake) -> Story:
-        if index < self.count - max(TOLD, self.on_board):
+        if index < self.count - max(TOLD - self.expected, self.on_board):
             return archived(intake, begun, time=self.time, latest=self.latest, crew=self.crew, rng=self.rng)
         tell = partial(told, intake, begun, time=self.time, latest=self.latest, crew=self.crew, rng=self.rng)
         place = index - (self.count - self.on_board)

@@ -56,6 +56,29 @@ class RepairRow(NamedTuple):
     search_text: str
 
 
+class SlotRow(NamedTuple):
+    id: int
+    location_id: int
+    service_type: str
+    starts_at: datetime
+    ends_at: datetime
+    capacity: int
+    taken: int
+
+
+class BookingRow(NamedTuple):
+    repair_id: int
+    slot_id: int | None
+    source: str
+    address: str
+    postcode: str
+    created_at: datetime
+    arrived_at: datetime | None
+    missed_at: datetime | None
+    misses: int
+    moves: int
+
+
 class LineRow(NamedTuple):
     repair_id: int
     repair_type_id: int | None

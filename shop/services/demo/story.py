@@ -177,8 +177,14 @@ def _steps(story: Story, way: list[State], intake: Intake, crew: Crew, rng: rand
 
 def _booked(story: Story, intake: Intake, crew: Crew, rng: random.Random) -> Happening:
     is_online = intake.service_type != "in_store" or rng.random() < 0.6
+    return booked(story, intake, crew, is_online=is_online, status=State.RECEIVED)
+
+
+def booked(
+    story: Story, intake: Intake, crew: Crew, *, is_online: bool, status: State, slot: datetime | None = None
+) -> Happening:
     facts = {
-        "status": State.RECEIVED,
+        "status": status,
         "source": "wizard" if is_online else "counter",
         "device_model": intake.model.id,
         "repair_types": [intake.kind.id],
@@ -186,7 +192,7 @@ def _booked(story: Story, intake: Intake, crew: Crew, rng: random.Random) -> Hap
         "urgency": intake.urgency,
         "total": intake.price.total.amount,
         "currency": intake.price.currency,
-        "slot": None,
+        "slot": slot.isoformat() if slot else None,
         "due_at": story.due_at.isoformat(),
     }
     customer = intake.customer

@@ -8,4 +8,11 @@ import "./scan.js";
 import { takeNext } from "./take.js";
 import { undoNewest } from "./toast.js";
 
-registerKeys({ take: takeNext, undo: undoNewest });
+registerKeys({
+  take: takeNext,
+  undo: undoNewest,
+  check_in: () => {
+    const link = document.querySelector("a.topbar-new");
+    return link ? location.assign(link.href) : false;
+  },
+});

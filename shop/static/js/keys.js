@@ -14,7 +14,7 @@ let opening = 0;
 function readBindings() {
   const found = new Map();
   for (const [does, press, words] of JSON.parse(document.querySelector("[data-keys]")?.dataset.keys ?? "[]")) {
-    for (const key of spread(press)) found.set(key, { does, press, words });
+    for (const key of spread(press)) found.set(key, [...(found.get(key) ?? []), { does, press, words }]);
   }
   return found;
 }
@@ -32,19 +32,22 @@ export function registerKeys(functions) {
   for (const [does, run] of Object.entries(functions)) acts.set(does, run);
 }
 
+/* A key may stand for another act on another screen: what counts is which of them this one can do. */
+const bindingOf = (key) => bindings.get(key)?.find(({ does }) => acts.has(does));
+
 /** The same by the keys themselves; prefer registerKeys. */
 export function onKeys(functions) {
-  for (const [key, run] of Object.entries(functions)) if (bindings.has(key)) acts.set(bindings.get(key).does, run);
+  for (const [key, run] of Object.entries(functions)) if (bindings.has(key)) acts.set(bindings.get(key)[0].does, run);
 }
 
 /** [press, words] of the keys that do something here, each once, in the table's order. */
 export function keysHere() {
-  const here = [...bindings.values()].filter(({ does, press }) => acts.has(does) && (areOn() || ALWAYS.has(press)));
+  const here = [...bindings.keys()].map(bindingOf).filter((found) => found && (areOn() || ALWAYS.has(found.press)));
   return [...new Map(here.map(({ press, words }) => [press, words]))];
 }
 
 /** Whether a single key does something here. */
-export const isKey = (key) => bindings.has(key) && acts.has(bindings.get(key).does) && (areOn() || ALWAYS.has(key));
+export const isKey = (key) => Boolean(bindingOf(key)) && (areOn() || ALWAYS.has(key));
 
 /** What the table calls `does`, whatever the switch says: for a menu that lists it. */
 export const canDo = (does) => acts.has(does);
@@ -64,7 +67,7 @@ function isTyping(target) {
 /** Does what the key stands for; false if it stands for nothing here. */
 export function press(key, event) {
   if (!isKey(key)) return false;
-  const { does } = bindings.get(key);
+  const { does } = bindingOf(key);
   if (event.repeat && !REPEATED.has(does)) return true;
   /* A dialog is on its way: a key pressed now was meant for it. */
   if (performance.now() < opening && key !== "Escape") return true;

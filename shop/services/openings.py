@@ -25,7 +25,7 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True)
-class Calendar:
+class Strip:
     """Six open days from where the visitor looks; the times of `shown` are listed."""
 
     days: tuple[Day, ...]
@@ -34,7 +34,7 @@ class Calendar:
     later: date | None
 
 
-def read_calendar(location: Location, service_type: str, *, start: date | None, shown: date | None) -> Calendar:
+def read_strip(location: Location, service_type: str, *, start: date | None, shown: date | None) -> Strip:
     """The six open days that begin at `start`, or the six that hold `shown`."""
     days = _open_days(location, service_type)
     first = _first_index(days, start, shown)
@@ -42,7 +42,7 @@ def read_calendar(location: Location, service_type: str, *, start: date | None, 
     listed = next((day for day in page if day.day == shown), None) or next(
         (day for day in page if not day.is_full), page[0] if page else None
     )
-    return Calendar(
+    return Strip(
         days=tuple(page),
         shown=listed,
         earlier=days[max(first - DAYS_AT_ONCE, 0)].day if first else None,
