@@ -20,6 +20,7 @@ from shop.models.location import Block
 from shop.models.outbox import OutboxMessage
 from shop.models.repair import Repair
 from shop.models.roster import Absence
+from shop.models.saved_view import SavedView
 from shop.models.staff import SignIn, Staff
 from shop.models.staff_draft import StaffDraft
 from shop.services.drafts import start_draft
@@ -73,6 +74,14 @@ RIGHTS: dict[str, str] = {
     "repairs.branch": "repair.edit",
     "repairs.tags": "repair.edit",
     "repairs.mails": "customer.consent",
+    "views.index": "repair.view",
+    "views.new": "view.save",
+    "views.edit": "view.save",
+    "views.delete": "view.save",
+    "views.order": "view.save",
+    "views.first": "view.save",
+    "views.role": "view.share",
+    "views.look": "view.save",
     "repairs.board": "repair.view",
     "repairs.cards": "repair.view",
     "check_in.index": "repair.check_in",
@@ -176,6 +185,7 @@ class World:
     delivery_id: int
     device_id: int
     absence_id: int
+    view_id: int
     draft_id: int
     block_id: int
 
@@ -225,6 +235,10 @@ def make_world(repair: Repair, *, target: Staff, sign_in: SignIn | None = None) 
         reason="Stocktaking",
     )  # fmt: skip
     db.session.add(block)
+    view = SavedView(
+        slug="kept", name="Kept", owner_id=target.id, is_shared=True, arguments='{"view": "late"}', version=0
+    )
+    db.session.add(view)
     db.session.commit()
     return World(
         number=repair.number,
@@ -235,6 +249,7 @@ def make_world(repair: Repair, *, target: Staff, sign_in: SignIn | None = None) 
         message_id=message.id,
         delivery_id=dead.id,
         absence_id=absence.id,
+        view_id=view.id,
         draft_id=typed.id,
         block_id=block.id,
         device_id=db.session.scalars(select(DeviceModel.id).order_by(DeviceModel.id)).first(),

@@ -26,6 +26,7 @@ from shop.admin import (
     staff,
     style,
     undo,
+    views,
 )
 from shop.admin.repairs import RepairsView
 
@@ -38,6 +39,6 @@ def init_app(app: Flask) -> None:
     admin = console.init_app(app)
     admin.add_view(RepairsView("Repairs", path="repairs"))
     system = (health, staff, account, recover, undo, style)
-    work = (find, palette, calendar, check_in, opening, load, next_ticket, roster)
+    work = (find, palette, calendar, check_in, opening, load, next_ticket, roster, views)
     for screen in (*work, catalogue, price_rules, audit, outbox, *system):
         screen.init_app(admin)

@@ -26,6 +26,8 @@ class Tab:
     label: str
     count: int | None = None
     risk: bool = False
+    # The saved view, where this person may change it.
+    changeable: int = 0
 
 
 # The shop's own views; the others have the name that somebody gave them.
@@ -74,7 +76,13 @@ def choices(state: LogState) -> dict:
 def tabs(counts: queue.Counts, views: saved_views.Views) -> tuple[list[Tab], list[Tab]]:
     """Those in the bar, and those one press further on."""
     all_tabs = [
-        Tab(view.slug, label_of(view), counts.of(view.filters, me=current_user.id), risk=view.slug == "late")
+        Tab(
+            view.slug,
+            label_of(view),
+            counts.of(view.filters, me=current_user.id),
+            risk=view.slug == "late",
+            changeable=view.id if view.id and saved_views.may_change(view, current_user.actor) else 0,
+        )
         for view in views.all
     ]
     return all_tabs[: len(views.bar)], all_tabs[len(views.bar) :]

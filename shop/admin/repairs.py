@@ -55,7 +55,7 @@ class RepairsView(TriageActs, ConsoleView):
             "admin/repairs/queue.html", "queue_body", shell_kept=True,
             filters=filters, page=page, rows=render_rows(page.rows),
             counts=counts, tabs=bar, more=more, acts=acts, foot_keys=foot_keys("queue"), report=_report(filters),
-            near=None if page.rows else _near(filters, end), **choices(state),
+            near=None if page.rows else _near(filters, end), **choices(state), liked=current_user.preferences,
         )  # fmt: skip
 
     @expose("/rows")

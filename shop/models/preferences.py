@@ -5,6 +5,9 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 DENSITIES = ("comfortable", "compact")
+# Columns of the queue that may be hidden: the ticket, the device, the customer and the status always stand.
+COLUMNS = ("place", "tags", "waiting", "assignee", "due", "updated")
+MOST_TABS = 12
 AFTER_ACTION = ("", "stay", "next")
 
 
@@ -20,6 +23,11 @@ class Preferences:
     tabs: tuple[str, ...] = ()
     single_keys: bool = True
     after_action: str = ""
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """Columns that the person does not want to see."""
+        return tuple(name for name in COLUMNS if self.columns and name not in self.columns)
 
     def dumps(self) -> str:
         """Only what differs from the defaults, so that a better default reaches everybody who never chose."""

@@ -105,6 +105,14 @@ def save_view(name: str, filters: Filters, *, is_shared: bool, actor: Actor) -> 
     return view
 
 
+def get_view(view_id: int, *, actor: Actor) -> SavedView:
+    """The view as it is. Raises NotFound, also for what is private to another."""
+    view = db.session.get(SavedView, view_id)
+    if view is None or not (view.is_shared or view.owner_id == actor.id):
+        raise NotFound("This view is not here any more.")
+    return view
+
+
 def lock_view(view_id: int, *, actor: Actor) -> SavedView:
     """The view, its row locked. Raises NotFound, also for what is private to another."""
     view = db.session.scalar(
