@@ -13,6 +13,7 @@ from shop.admin import (
     find,
     fragments,
     health,
+    home,
     load,
     next_ticket,
     opening,
@@ -36,7 +37,7 @@ def init_app(app: Flask) -> None:
     fragments.init_app(app)
     sockets.init_app(app)
     sign_in.init_app(app)
-    admin = console.init_app(app)
+    admin = console.init_app(app, index=home.Home)
     admin.add_view(RepairsView("Repairs", path="repairs"))
     system = (health, staff, account, recover, undo, style)
     work = (find, palette, calendar, check_in, opening, load, next_ticket, roster, views)

@@ -2,6 +2,8 @@
 
 from flask import Flask, has_request_context, render_template, request, url_for
 from flask_admin import Admin, AdminIndexView, BaseView, expose
+from flask import Flask, has_request_context, render_template, request
+from flask_admin import Admin, AdminIndexView, BaseView
 from flask_admin.theme import Bootstrap4Theme
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
@@ -9,12 +11,11 @@ from jinja2_fragments.flask import render_block
 from werkzeug.routing import IntegerConverter
 
 from shop.admin import keymap
-from shop.admin.access import refusal, requires
+from shop.admin.access import refusal
 from shop.admin.fragments import framed
 from shop.admin.sudo import ask_first
 from shop.extensions import htmx
 from shop.models.permissions import Role
-from shop.services import live
 
 ROLE_LABELS = {
     Role.OWNER: _l("Owner"),
@@ -30,6 +31,7 @@ NAVIGATION = (
         "",
         (
             (_l("Repairs"), "wrench", "/admin/repairs/", "repair.view", True),
+            (_l("Today"), "layout-dashboard", "/admin/", "console.enter", True),
             (_l("Load"), "users", "/admin/load/", "load.view", False),
             (_l("Calendar"), "calendar-days", "/admin/calendar/", "calendar.view", True),
         ),
@@ -92,23 +94,6 @@ class ConsoleView(Guarded, BaseView):
         super().__init__(name=name, endpoint=endpoint or path.replace("-", "_"), url=f"/admin/{path}")
 
 
-class Home(Guarded, AdminIndexView):
-    @expose("/")
-    @requires("console.enter")
-    def index(self):
-        return "", 303, {"Location": "/admin/repairs/"}
-
-    @expose("/live/since")
-    @requires("repair.view")
-    def since(self):
-        """JSON {changes, position, complete}: what a browser missed after `position`.
-
-        `complete` false: too much happened to list, the page is to be loaded again.
-        """
-        position = request.args.get("position", default=0, type=int)
-        return live.changes_since(max(0, min(position, 2**62)))
-
-
 def show(template: str, block: str | None = None, status: int = 200, *, shell_kept: bool = False, **values):
     """The full page, or its named block when htmx asks for a piece.
 
@@ -132,7 +117,8 @@ def navigation() -> list[dict]:
 
 
 def _item(label, icon, path, _permission, phone) -> dict:
-    return {"label": label, "icon": icon, "url": path, "active": request.path.startswith(path), "phone": phone}
+    is_here = request.path == path if path == "/admin/" else request.path.startswith(path)
+    return {"label": label, "icon": icon, "url": path, "active": is_here, "phone": phone}
 
 
 def _shell() -> dict:
@@ -154,9 +140,8 @@ def _check_in() -> dict:
     return {"check_in_url": url_for("check_in.index"), "check_in_kind": "secondary"} if may else {}
 
 
-def init_app(app: Flask) -> Admin:
+def init_app(app: Flask, *, index: type[AdminIndexView]) -> Admin:
     app.context_processor(_shell)
     app.url_map.converters["row_id"] = RowId
     theme = Bootstrap4Theme(base_template="layouts/console.html")
-    index = Home(name="Home", endpoint="console", url="/admin")
-    return Admin(app, name="RevivaTech", theme=theme, index_view=index)
+    return Admin(app, name="RevivaTech", theme=theme, index_view=index(name="Home", endpoint="console", url="/admin"))

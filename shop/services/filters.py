@@ -19,9 +19,9 @@ MOST_WORDS = 6
 LARGEST_ID = 2**31 - 1
 
 # Which part of the repairs: each is a condition of services/queue.py.
-PARTS = ("open", "today", "late", "mine", "unassigned", "approve", "parts", "ready", "closed", "all")
+PARTS = ("open", "today", "late", "mine", "unassigned", "approve", "parts", "ready", "closed", "handed-over", "all")
 PART_STATUS = {"approve": State.AWAITING_APPROVAL, "parts": State.AWAITING_PARTS, "ready": State.READY}
-_NOT_OPEN = {"closed", "all"}
+_NOT_OPEN = {"closed", "handed-over", "all"}
 
 # Presets that are more than a part: slug -> arguments.
 PRESETS: dict[str, dict[str, str]] = {
@@ -50,7 +50,7 @@ COUNTED_SPANS = ("1d", "2d", "7d", "14d")
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1)}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Arguments beside the view and the page.
-NAMES = ("status", "q", "assignee", "waiting", "since", "priority", "location", "tag", "sort")
+NAMES = ("status", "q", "assignee", "waiting", "since", "priority", "location", "tag", "closed", "sort")
 PRIORITIES = {priority.slug: priority for priority in Priority}
 _SLUG = "[a-z0-9-]{1,40}"
 
@@ -71,6 +71,7 @@ class Filters:
     priority: str = ""
     location: str = ""
     tag: str = ""
+    closed: str = ""
     sort: str = ""
     after: str = ""
     slug: str = ""
@@ -158,6 +159,8 @@ def default_view(values) -> str:
     """A search looks everywhere, a status in its own part, and the plain queue at open work."""
     if status := values.get("status"):
         return "open" if status in OPEN else "all"
+    if values.get("closed"):
+        return "closed"
     return "all" if values.get("q") and not values.get("since") else "open"
 
 
@@ -215,6 +218,8 @@ def _faults(filters: Filters):
     # Only the open part can say it without reading a million rows.
     if filters.since and (span(filters.since) is None or not filters.is_open):
         yield "since"
+    if filters.closed and ((filters.closed != "today" and span(filters.closed) is None) or filters.is_open):
+        yield "closed"
     if filters.sort and filters.sort not in ORDERS:
         yield "sort"
     elif filters.after and read_cursor(filters) is None:

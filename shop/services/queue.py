@@ -7,7 +7,7 @@ partial indexes, pages by keyset, search through one trigram index.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 from sqlalchemy import (
@@ -150,6 +150,7 @@ class _Shape:
     priority: str
     location: bool
     tag: bool
+    closed: bool
     words: tuple[bool, ...]
     kinds: tuple[str, ...]
     after: bool
@@ -166,6 +167,7 @@ def _shape(filters: Filters) -> _Shape:
         priority=filters.priority,
         location=bool(filters.location),
         tag=bool(filters.tag),
+        closed=bool(filters.closed),
         words=tuple(len(word) < _INDEXED_FROM for word in filters.words),
         kinds=tuple(sorted({number.kind for number in filters.pasted})),
         after=bool(filters.after),
@@ -181,12 +183,22 @@ def _values(filters: Filters, *, me: int, day_ends: datetime) -> dict:
     }
     after = {f"after_{place}": value for place, value in enumerate(read_cursor(filters) or ())} if filters.after else {}
     now, longer = utc_now(), span(filters.since)
+    # By the clock: today may be an hour longer or shorter.
+    closed_from = (
+        day_ends - timedelta(days=1) if filters.closed == "today" else now - (span(filters.closed) or _NO_TIME)
+    )
     person = me if filters.assignee == "me" else int(filters.assignee) if filters.assignee.isdecimal() else None
     return {
         **words, **after, "me": me, "now": now, "day_ends": day_ends, "status": filters.status, "person": person,
         "waiting": filters.waiting, "before_asked": now - longer if longer else None,
         "location": filters.location, "tag": filters.tag, **numbers.values(filters.pasted),
+        "closed_from": _closed_from(filters, now, day_ends),
     }  # fmt: skip
+
+
+def _closed_from(filters: Filters, now: datetime, day_ends: datetime) -> datetime:
+    """By the clock: today may be an hour longer or shorter."""
+    return day_ends - timedelta(days=1) if filters.closed == "today" else now - (span(filters.closed) or timedelta())
 
 
 @lru_cache(maxsize=256)
@@ -267,6 +279,8 @@ def _conditions(shape: _Shape, dialect: str) -> list:
         conditions.append(Repair.waiting_on == bindparam("waiting"))
     if shape.since:
         conditions.append(Repair.status_since <= bindparam("before_asked", type_=UtcDateTime))
+    if shape.closed:
+        conditions.append(Repair.closed_at >= bindparam("closed_from", type_=UtcDateTime))
     if shape.assignee == "nobody":
         conditions.append(Repair.assignee_id.is_(None))
     elif shape.assignee:
@@ -298,10 +312,12 @@ def _marked(shape: _Shape):
 
 def _view_conditions(view: str):
     # Written as the partial indexes are, so that the planner sees that they apply.
-    if view == "closed":
+    if view in ("closed", "handed-over"):
         yield literal_column("NOT is_open")
     elif view != "all":
         yield literal_column("is_open")
+    if view == "handed-over":
+        yield Repair.status.in_([literal_column(f"'{state}'") for state in (State.COLLECTED, State.SHIPPED)])
     if view == "late":
         yield _is_late()
     if view == "today":

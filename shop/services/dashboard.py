@@ -1,0 +1,124 @@
+"""What a person must know now: the few tickets that press, what is ready, what went out today, and what is wrong."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import bindparam, func, literal_column, or_, select
+
+from shop.extensions import db
+from shop.models.actor import Actor
+from shop.models.base import UtcDateTime, utc_now
+from shop.models.customer import Customer, Device
+from shop.models.permissions import Role
+from shop.models.repair import Repair
+from shop.models.staff import Staff
+from shop.models.workflow import NEVER_LATE, Party, State
+from shop.services import outbox, relay
+from shop.services.health_report import LAG_LIMIT_SECONDS
+from shop.services.memory import LogState, recall
+from shop.services.queue import minute
+from shop.services.statements import as_written
+
+MOST_PRESSING = 5
+MOST_READY = 4
+
+_NOW, _DAY_ENDS = bindparam("now", type_=UtcDateTime), bindparam("day_ends", type_=UtcDateTime)
+_UNFINISHED = Repair.status.not_in([literal_column(f"'{state}'") for state in sorted(NEVER_LATE)])
+_HANDED_OVER = Repair.status.in_([literal_column(f"'{state}'") for state in (State.COLLECTED, State.SHIPPED)])
+_FACTS = (Repair.id, Repair.number, Repair.status, Repair.due_at, Repair.status_since, Repair.total, Repair.currency,
+          Repair.place, Repair.waiting_on, Repair.assignee_id)  # fmt: skip
+
+
+def _cut(*conditions, order, most: int):
+    """The first few of the open part, cut before any join."""
+    cut = select(*_FACTS, Repair.customer_id, Repair.device_id).where(literal_column("is_open"), *conditions)
+    rows = cut.order_by(*order).limit(as_written(most)).subquery()
+    order = tuple(rows.c[column.key] for column in order)
+    return (
+        select(*[rows.c[column.key] for column in _FACTS], Customer.name.label("customer"),
+               Device.label.label("device"), Staff.name.label("assignee"))
+        .select_from(rows)
+        .join(Customer, Customer.id == rows.c.customer_id)
+        .join(Device, Device.id == rows.c.device_id)
+        .outerjoin(Staff, Staff.id == rows.c.assignee_id)
+        .order_by(*order)
+    )  # fmt: skip
+
+
+_DUE = (Repair.due_at < _DAY_ENDS, _UNFINISHED)
+_MINE = (
+    Repair.waiting_on == Party.US.value,
+    or_(Repair.assignee_id == bindparam("me"), Repair.assignee_id.is_(None)),
+)
+_BY_DUE = (Repair.due_at, Repair.id)
+_PRESSING = _cut(*_DUE, order=_BY_DUE, most=MOST_PRESSING)
+_PRESSING_ME = _cut(*_DUE, *_MINE, order=_BY_DUE, most=MOST_PRESSING)
+_READY = _cut(Repair.status == State.READY.value, order=(Repair.status_since, Repair.id), most=MOST_READY)
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """Repairs that went back to their owners today: how many, and what they come to in each currency."""
+
+    jobs: int
+    values: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alerts:
+    """What is wrong with the shop's machinery, as far as this person may know."""
+
+    undelivered: int = 0
+    locked: tuple[tuple[int, str, datetime], ...] = ()
+    relay_seconds: float = 0.0
+
+
+def pressing(actor: Actor, *, day_ends: datetime, state: LogState) -> Sequence:
+    """The first that are due by tonight or late already: a technician's own and what nobody has, else everybody's."""
+    now = utc_now()
+    if actor.role == Role.TECHNICIAN:
+        statement, me = _PRESSING_ME, actor.id or 0
+    else:
+        statement, me = _PRESSING, 0
+    values = {"now": now, "day_ends": day_ends, "me": me}
+    return recall(
+        state, ("pressing", statement is _PRESSING, me, day_ends, minute(now)), lambda: _rows(statement, values)
+    )
+
+
+def waiting_longest(*, state: LogState) -> Sequence:
+    """The few that have been ready for collection the longest."""
+    return recall(state, "ready longest", lambda: _rows(_READY, {}))
+
+
+def handed_over_today(*, day_ends: datetime, state: LogState) -> HandedOver:
+    """Read from the index on the closing date."""
+    begins = day_ends - timedelta(days=1)
+    query = (
+        select(Repair.currency, func.count(), func.sum(Repair.total))
+        .where(Repair.closed_at >= begins, _HANDED_OVER, literal_column("NOT is_open"))
+        .group_by(Repair.currency)
+    )
+    rows = recall(state, ("handed over", begins), lambda: _rows(query, {}))
+    return HandedOver(
+        sum(jobs for _, jobs, _ in rows), tuple(sorted((currency, int(value)) for currency, _, value in rows))
+    )
+
+
+def alerts(actor: Actor) -> Alerts:
+    """Read anew each time: a delivery that dies and a wrong password are no events of a ticket."""
+    now = utc_now()
+    locked: tuple[tuple[int, str, datetime], ...] = ()
+    if actor.may("staff.view"):
+        query = select(Staff.id, Staff.name, Staff.locked_until).where(Staff.locked_until > now).order_by(Staff.name)
+        locked = tuple((row.id, row.name, row.locked_until) for row in db.session.execute(query))
+    lag = relay.lag_seconds() if actor.may("health.view") else 0.0
+    return Alerts(
+        undelivered=len(outbox.list_troubles()) if actor.may("outbox.view") else 0, locked=locked,
+        relay_seconds=lag if lag > LAG_LIMIT_SECONDS else 0.0,
+    )  # fmt: skip
+
+
+def _rows(statement, values: dict) -> Sequence:
+    return db.session.connection().execute(statement, values).all()
