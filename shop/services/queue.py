@@ -183,10 +183,6 @@ def _values(filters: Filters, *, me: int, day_ends: datetime) -> dict:
     }
     after = {f"after_{place}": value for place, value in enumerate(read_cursor(filters) or ())} if filters.after else {}
     now, longer = utc_now(), span(filters.since)
-    # By the clock: today may be an hour longer or shorter.
-    closed_from = (
-        day_ends - timedelta(days=1) if filters.closed == "today" else now - (span(filters.closed) or _NO_TIME)
-    )
     person = me if filters.assignee == "me" else int(filters.assignee) if filters.assignee.isdecimal() else None
     return {
         **words, **after, "me": me, "now": now, "day_ends": day_ends, "status": filters.status, "person": person,

@@ -1,0 +1,163 @@
+import html
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import event as sa_event
+
+from shop.extensions import db
+from shop.models.actor import SYSTEM
+from shop.models.event import Delivery, DeliveryState, Event
+from shop.models.permissions import Role
+from shop.models.repair import Repair
+from shop.models.workflow import OPEN, State
+from shop.services.events import hold, record
+from tests import factories
+
+HTMX = {"HX-Request": "true"}
+FIGURE = re.compile(r'<a [^>]*?href="([^"]+)"[^>]*? data-figure="(\d+)"')
+
+
+def figures(page):
+    """(address, number) of every figure that the dashboard shows."""
+    found = [(html.unescape(url), int(number)) for url, number in FIGURE.findall(page)]
+    assert len(found) == page.count("data-figure=")
+    return found
+
+
+def rows_of(browser, url):
+    """How many things the view lists: rows of the queue, or of the undelivered."""
+    page = browser.get(url).text
+    listed = page.count("data-repair=") or len(re.findall("<tr>", page.partition("<tbody>")[2]))
+    assert " data-more>" not in page, "more than one page: the test has too many"
+    return listed
+
+
+@pytest.fixture
+def busy(app, technician, front_desk):
+    """Every open state, late, due today and later, on three benches; some stood for long; some handed over."""
+    now = datetime.now(UTC)
+    dues = (now - timedelta(hours=5), now + timedelta(minutes=10), now + timedelta(days=4))
+    for place, state in enumerate(OPEN):
+        who = (technician.id, None, front_desk.id)[place % 3]
+        for due in dues:
+            repair = factories.repair(state, assignee_id=who, due_at=due, total=4200)
+            repair.status_since = now - timedelta(days=3 + place)
+    for state in (State.COLLECTED, State.SHIPPED, State.CANCELLED):
+        factories.repair(state, total=1000)
+        old = factories.repair(state, total=9900)
+        old.closed_at = now - timedelta(days=2)
+    db.session.commit()
+
+
+@pytest.fixture
+def dead(busy):
+    repair = db.session.get(Repair, 1) or db.session.query(Repair).first()
+    hold(repair)
+    record("repair.noted", repair, actor=SYSTEM)
+    db.session.flush()
+    fact = db.session.query(Event).order_by(Event.id.desc()).first()
+    db.session.add(Delivery(event_id=fact.id, subscriber="mail", ordering_key=fact.aggregate, state=DeliveryState.DEAD))
+    db.session.commit()
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_each_figure_is_the_number_of_rows_that_its_link_lists(browser_of, dead, owner, manager, technician, front_desk,
+                                                              read_only, role):  # fmt: skip
+    people = {one.role: one for one in (owner, manager, technician, front_desk, read_only)}
+    browser = browser_of(people[role])
+
+    found = figures(browser.get("/admin/").text)
+
+    assert len(found) >= 6
+    assert any(number for _url, number in found)
+    assert [(url, rows_of(browser, url)) for url, _ in found] == found
+
+
+def test_technician_sees_their_own_and_what_nobody_has(browser_of, owner, technician, front_desk):
+    now = datetime.now(UTC)
+    mine, free, other = (
+        factories.repair(State.IN_REPAIR, assignee_id=who, due_at=now - timedelta(hours=1))
+        for who in (technician.id, None, front_desk.id)
+    )
+
+    own = browser_of(technician).get("/admin/").text
+    whole = browser_of(owner).get("/admin/").text
+
+    assert (mine.number in own, free.number in own, other.number in own) == (True, True, False)
+    assert other.number in whole
+
+
+def test_value_of_today_is_that_of_what_was_handed_over(browser_of, busy, manager):
+    page = browser_of(manager).get("/admin/").text
+
+    assert "2 repairs handed over" in page
+    assert "£20.00" in page.partition("Value today")[2]
+    assert "Payments are not recorded here yet." in page
+    assert "£126.00" in page  # three ready at £42
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX], ids=["plain", "htmx"])
+def test_empty_shop_is_good_news(browser_of, owner, headers):
+    page = browser_of(owner).get("/admin/", headers=headers).text
+
+    assert ("<html" in page) is not bool(headers)
+    for words in ("Nothing is late", "Nothing waits for you", "Nothing waits to be collected", "0 late"):
+        assert words in page
+
+
+def test_alerts_are_told_to_those_who_may_see_them(browser_of, dead, owner, technician, front_desk):
+    technician.locked_until = datetime.now(UTC) + timedelta(minutes=10)
+    db.session.commit()
+
+    told = {}
+    for person in (owner, front_desk):
+        page = browser_of(person).get("/admin/").text
+        told[person.role] = ("has not arrived" in page, "Priya Nair is locked" in page)
+
+    assert told == {Role.OWNER: (True, True), Role.FRONT_DESK: (True, False)}
+
+
+def test_take_next_stands_only_where_it_may_be_used(browser_of, technician, front_desk):
+    assert "/admin/next/take" in browser_of(technician).get("/admin/").text
+    assert "/admin/next/take" not in browser_of(front_desk).get("/admin/").text
+
+
+def test_reader_sees_no_load(browser_of, busy, read_only, manager):
+    assert "/admin/load/" not in browser_of(read_only).get("/admin/").text
+    assert "/admin/load/" in browser_of(manager).get("/admin/").text
+
+
+def test_front_desk_lands_on_the_dashboard_and_finds_repairs_first(browser_of, front_desk):
+    page = browser_of(front_desk).get("/admin/").text
+
+    places = re.findall(r'class="nav-item" href="([^"]+)"( aria-current="page")?', page)
+    assert places[:2] == [("/admin/repairs/", ""), ("/admin/", ' aria-current="page"')]
+
+
+def test_dashboard_takes_few_statements_and_none_more_with_more_repairs(app, browser_of, owner, technician):
+    browser, sent = browser_of(owner), []
+    sa_event.listen(db.engine, "before_cursor_execute", lambda *args: sent.append(args[2]))
+
+    def look() -> int:
+        factories.repair(assignee_id=technician.id)
+        sent.clear()
+        browser.get("/admin/")
+        return len([text for text in sent if not text.startswith(("BEGIN", "UPDATE sign_ins"))])
+
+    first, later = look(), look()
+    sent.clear()
+    browser.get("/admin/")
+
+    assert later <= first <= 20
+    assert len([text for text in sent if not text.startswith("BEGIN")]) <= 8  # nothing has changed since
+
+
+def test_closed_work_can_be_filtered_by_when(browser_of, busy, manager):
+    browser = browser_of(manager)
+
+    assert rows_of(browser, "/admin/repairs/?view=handed-over&closed=today") == 2
+    assert rows_of(browser, "/admin/repairs/?view=handed-over&closed=30d") == 4
+    assert rows_of(browser, "/admin/repairs/?view=closed&closed=30d") == 6
+    assert rows_of(browser, "/admin/repairs/?view=open&closed=30d") == 0
+    assert rows_of(browser, "/admin/repairs/?view=closed&closed=yesterday") == 0
