@@ -1,8 +1,6 @@
 """The one console: its base view, its shell, its navigation."""
 
 from flask import Flask, has_request_context, render_template, request, url_for
-from flask_admin import Admin, AdminIndexView, BaseView, expose
-from flask import Flask, has_request_context, render_template, request
 from flask_admin import Admin, AdminIndexView, BaseView
 from flask_admin.theme import Bootstrap4Theme
 from flask_babel import lazy_gettext as _l
