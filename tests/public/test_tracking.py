@@ -9,7 +9,7 @@ from shop.extensions import db
 from shop.models.actor import CUSTOMER
 from shop.models.repair import Repair
 from shop.models.workflow import State
-from shop.services import repairs
+from shop.services import messages, repairs, reversals, tracking, undo  # noqa: F401 - reversals register themselves
 from shop.services.bookings import create_booking
 from shop.services.statuses import STATUSES
 from shop.services.subscriptions import TOLD_BY_MAIL
@@ -117,6 +117,21 @@ def test_pattern_characters_match_nobody(stranger, booked, email):
     answer = stranger.post("/track/", data={"number": booked.number, "email": email})
 
     assert answer.status_code == 422
+
+
+def test_what_was_undone_is_not_in_the_customers_history(stranger, booked, owner, session):
+    moved = repairs.move(repairs.lock_repair(booked.number), State.CANCELLED, actor=owner.actor, send=messages.HELD)
+    offer = undo.undoable([moved.step], actor=owner.actor)
+    session.commit()
+    before = stranger.get(f"/track/{booked.tracking_token}").text
+    undo.undo(offer.token, actor=owner.actor)
+    session.commit()
+
+    after = stranger.get(f"/track/{booked.tracking_token}").text
+
+    assert "is cancelled" in before
+    assert "is cancelled" not in after
+    assert [entry.state for entry in tracking.history(booked)] == ["expected"]
 
 
 def test_customer_stops_the_mails_by_the_private_link_and_wants_them_again(stranger, booked, session):
