@@ -84,6 +84,7 @@ function kept() {
 }
 
 function end(offer) {
+  clearInterval(offer.timer);
   const place = undos.indexOf(offer);
   if (place >= 0) undos.splice(place, 1);
   if (kept()?.url === offer.url) keep(null);
@@ -135,10 +136,9 @@ function offerUndo(offer) {
   Object.assign(offer, { toast });
   undos.push(offer);
   region().append(toast);
-  const timer = setInterval(() => {
+  offer.timer = setInterval(() => {
     const left = offer.until - Date.now();
-    if (left > 0 && toast.isConnected) return count?.tick?.(left);
-    clearInterval(timer);
+    if (left > 0) return count?.tick?.(left);
     end(offer);
     return remove(toast);
   }, TICK_MS);
