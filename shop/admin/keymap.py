@@ -23,11 +23,11 @@ class Key:
     foot: dict[str, LazyString] = field(default_factory=dict)
 
 
-_STEP = {"queue": _l("move"), "board": _l("card"), "calendar": _l("next, before")}
+_STEP = {"queue": _l("move"), "ticket": _l("in the list"), "board": _l("card"), "calendar": _l("next, before")}
 _OPEN = dict.fromkeys(("queue", "board", "calendar"), _l("open"))
 KEYS = (
-    Key("next", "j", _l("Next row"), "repair.view", _STEP),
-    Key("previous", "k", _l("Row before"), "repair.view", _STEP),
+    Key("next", "j", _l("Next row, or next ticket of the list"), "repair.view", _STEP),
+    Key("previous", "k", _l("Row before, or ticket before in the list"), "repair.view", _STEP),
     Key("open", "Enter", _l("Open the ticket"), "repair.view", _OPEN),
     Key("select", "x", _l("Select the ticket"), "repair.view", {"queue": _l("select")}),
     Key("select_to_here", "X", _l("Select all from the last one to here"), "repair.view"),
@@ -39,15 +39,13 @@ KEYS = (
     Key("assign", "a", _l("Assign"), "repair.assign", {"queue": _l("assign"), "ticket": _l("assign")}),
     Key("take", "t", _l("Take the next ticket"), "repair.take", {"queue": _l("take next")}),
     Key("note", "n", _l("Write a note"), "repair.note", {"queue": _l("note"), "ticket": _l("note")}),
-    Key("priority", "p", _l("Set the priority"), "repair.edit", {"queue": _l("priority")}),
+    Key("priority", "p", _l("Set the priority"), "repair.edit"),
     Key("tags", "g", _l("Change the tags"), "repair.edit"),
     Key("branch", "h", _l("Hand over to another branch"), "repair.edit"),
     Key("edit", "e", _l("Edit the ticket"), "repair.edit", {"ticket": _l("edit")}),
     Key("undo", "z", _l("Undo what you did a moment ago"), "act.undo"),
     Key("copy", ".", _l("Copy the ticket number"), "repair.view"),
-    Key("next_ticket", "]", _l("Next ticket of the list"), "repair.view"),
-    Key("previous_ticket", "[", _l("Ticket before in the list"), "repair.view"),
-    Key("leave", "Escape", _l("Back to the list, or clear the selection"), "repair.view"),
+    Key("leave", "Escape", _l("Back to the list, or clear the selection"), foot={"ticket": _l("to the list")}),
     Key("arrived", "r", _l("The device has arrived"), "repair.move", {"calendar": _l("arrived")}),
     Key("rebook", "m", _l("Move the appointment"), "booking.move", {"calendar": _l("move")}),
     Key("missed", "o", _l("Nobody came"), "booking.move", {"calendar": _l("nobody came")}),
@@ -59,7 +57,7 @@ KEYS = (
     Key("as_day", "d", _l("One day"), "calendar.view"),
     Key("as_week", "w", _l("The week"), "calendar.view"),
     Key("as_agenda", "v", _l("The agenda"), "calendar.view"),
-    Key("search", "/", _l("Go to the search box"), foot={"queue": _l("search")}),
+    Key("search", "/", _l("Go to the search box")),
     Key(
         "help",
         "?",

@@ -51,7 +51,6 @@ TICKET_ACTS = (
 # Keys that go from row to row, or open what the palette opens itself, are no commands.
 _NO_COMMANDS = {
     "next", "previous", "left", "right", "open", "select", "select_to_here", "view", "leave", "search",
-    "next_ticket", "previous_ticket",
 }  # fmt: skip
 # Controls that every page of the console has.
 _CONTROLS = (

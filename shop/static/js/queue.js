@@ -1,8 +1,10 @@
 /* The queue: a cursor, single keys, one selection. The rows themselves are kept by rows.js. */
 import "./live.js";
+import { afterAction } from "./after_action.js";
 import { copyNumber } from "./copy.js";
 import { openForm, registerKeys } from "./keys.js";
 import { ask, body, rowOf, rows } from "./rows.js";
+import { cameBackFrom, rememberList } from "./view_list.js";
 
 let cursor = null;
 
@@ -84,15 +86,32 @@ const pane = () => document.querySelector("[data-scroll]");
 
 function keepPlace() {
   sessionStorage.setItem(PLACE, JSON.stringify({ cursor, top: pane().scrollTop }));
+  rememberList({
+    url: `${location.pathname}${location.search}`,
+    title: titleOfList(),
+    numbers: rows().filter((row) => !("gone" in row.dataset)).map((row) => row.dataset.repair),
+    rowsUrl: body().dataset.rowsUrl,
+    more: document.querySelector('.queue-end a[rel="next"]')?.getAttribute("href") ?? null,
+  });
+}
+
+/* The tab's name without its count, or what the list was narrowed to. */
+function titleOfList() {
+  const tab = document.querySelector(".tabs [aria-current]");
+  const chips = [...document.querySelectorAll("#queue-filters .chip-set b")].map((chip) => chip.textContent);
+  return tab ? tab.firstChild.textContent.trim() : chips.join(", ") || document.querySelector(".page-title").textContent;
 }
 
 function goBackToPlace() {
-  const kept = sessionStorage.getItem(PLACE);
-  if (!kept || performance.getEntriesByType("navigation")[0]?.type !== "back_forward") return;
-  const place = JSON.parse(kept);
-  const row = place.cursor && rowOf(place.cursor);
-  if (row) linkOf(row).focus({ preventScroll: true });
-  pane().scrollTop = place.top;
+  const from = cameBackFrom();
+  const isBack = from || performance.getEntriesByType("navigation")[0]?.type === "back_forward";
+  const kept = JSON.parse(sessionStorage.getItem(PLACE) ?? "null");
+  if (!isBack || !kept) return;
+  pane().scrollTop = kept.top;
+  const row = rowOf(from ?? kept.cursor ?? "") ?? (kept.cursor && rowOf(kept.cursor));
+  if (!row) return;
+  linkOf(row).focus({ preventScroll: true });
+  if (from) row.scrollIntoView({ block: "nearest" });
 }
 
 const keys = {
@@ -133,5 +152,11 @@ document.getElementById("selection-bar").addEventListener("click", (event) => {
   if (name) keys[name](event);
 });
 registerKeys(keys);
+/* Who goes on stands on the row after the one they have just done. */
+afterAction((number) => {
+  const row = rowOf(number);
+  if (row) setCursor(row);
+  step(1);
+});
 window.addEventListener("pagehide", keepPlace);
 goBackToPlace();

@@ -1,4 +1,5 @@
 /* The rows of the queue, kept as they are in the shop: in place, without jump, under nobody's cursor. */
+import { holdFocus, keepOpen } from "./focus.js";
 import { whenLive } from "./live.js";
 
 const FRESH_MS = 30_000;
@@ -9,7 +10,7 @@ const MOST_AT_ONCE = 100;
 const waiting = new Set();
 const here = new Map();
 let timer = null;
-let marked = { ticked: [], cursor: undefined };
+let marked = { ticked: [], cursor: undefined, focused: -1 };
 let lookedAt = new Date();
 
 export const body = () => document.getElementById("queue-body");
@@ -149,9 +150,10 @@ export function refreshBody() {
   window.htmx.ajax("GET", location.href, { target: "#queue-body", swap: "morph:outerHTML" });
 }
 
-/* What was ticked, and where the cursor stood, holds when the list is written anew. */
+/* What was ticked, and where the cursor and the focus stood, holds when the list is written anew. */
 function rememberMarks() {
   marked = {
+    focused: rows().findIndex((row) => row.contains(document.activeElement)),
     ticked: rows().filter((row) => row.querySelector(".check")?.checked).map((row) => row.dataset.repair),
     cursor: rows().find((row) => "cursor" in row.dataset)?.dataset.repair,
   };
@@ -164,7 +166,14 @@ function markAgain() {
   }
   const row = marked.cursor && rowOf(marked.cursor);
   if (row) row.dataset.cursor = "";
+  if (marked.focused >= 0) focusAgain(row);
   document.dispatchEvent(new Event("shop:rows"));
+}
+
+/* In its own row, or if that is gone in the one at its place: the old element may stand for another ticket now. */
+function focusAgain(row) {
+  const there = row ?? rows()[Math.min(marked.focused, rows().length - 1)];
+  if (there && !there.contains(document.activeElement)) there.querySelector("a").focus({ preventScroll: true });
 }
 
 /* Time passes without an event: what became overdue, and at midnight what is due today. */

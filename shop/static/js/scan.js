@@ -6,7 +6,7 @@ const GAP_MS = 50;
 const LEAST = 5;
 const MOST_LINES = 200;
 /* Of the keys that do something, only these wait to see whether more follows at once: a code can begin with them. */
-const BEGINS = /^[0-9A-Zh]$/;
+const BEGINS = /^[0-9A-Zhr]$/;
 const box = document.getElementById("scan");
 let held = [];
 let timer = null;

@@ -1,8 +1,10 @@
 /* The ticket: brought up to date in place, without touching what is being typed; and who else is here. */
 import { send, whenLive } from "./live.js";
 import { copyNumber } from "./copy.js";
+import { holdFocus, keepOpen } from "./focus.js";
 import { openForm, registerKeys } from "./keys.js";
 import { rememberTicket } from "./recent.js";
+import { leave, startWay, step } from "./ticket_way.js";
 
 const page = () => document.getElementById("ticket");
 const number = page().dataset.ticket ?? page().dataset.editing;
@@ -14,8 +16,9 @@ let told = null;
 /* What someone types in stays as it is, and what they opened stays open. */
 const keep = {
   callbacks: {
-    beforeNodeMorphed: (old) => !(old.matches?.("[data-keep]") && old.querySelector("textarea")?.value),
-    beforeAttributeUpdated: (name, node) => !(name === "open" && node.matches("details")),
+    beforeNodeMorphed: (old) =>
+      !old.matches?.("[data-way-back]") && !(old.matches?.("[data-keep]") && old.querySelector("textarea")?.value),
+    beforeAttributeUpdated: keepOpen,
   },
 };
 
@@ -29,7 +32,7 @@ async function refresh() {
   const fresh = piece.content.querySelector("#ticket");
   if (!fresh || fresh.dataset.version === page().dataset.version) return;
   const people = document.querySelector("[data-here-people]").innerHTML;
-  window.Idiomorph.morph(page(), fresh, keep);
+  holdFocus(() => window.Idiomorph.morph(page(), fresh, keep), () => document.getElementById("ticket-title"));
   document.querySelector("[data-here-people]").innerHTML = people;
   window.htmx.process(page());
 }
@@ -119,7 +122,22 @@ const keys = {
   edit: () => useControl("e"),
   note: writeNote,
   copy: () => copyNumber(number),
+  next: (event) => event.repeat || void step(1),
+  previous: (event) => event.repeat || void step(-1),
+  leave,
 };
-if (!isEditing) registerKeys(keys);
+
+/* Out of the note to the ticket: what was typed stays, and the keys work again. */
+function leaveNote(event) {
+  if (event.key !== "Escape" || event.target.id !== "note-body" || event.isComposing) return;
+  event.stopPropagation();
+  document.getElementById("ticket-title").focus();
+}
+
+if (!isEditing) {
+  registerKeys(keys);
+  startWay(number);
+  document.addEventListener("keydown", leaveNote);
+}
 rememberTicket(number);
 whenLive(watch);
