@@ -5,6 +5,7 @@ people have saved in services/saved_views.py.
 """
 
 import re
+import zlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -108,6 +109,12 @@ class Filters:
     def words(self) -> list[str]:
         """What every repair must have somewhere in its text."""
         return search_words(self.q) if self.q and not self.pasted else []
+
+    @property
+    def shows(self) -> str:
+        """A short text that is another one when an address comes to mean other repairs, because its view changed."""
+        values = "|".join((self.view, *[getattr(self, name) for name in NAMES], *self.faults))
+        return f"{zlib.crc32(values.encode()):x}"
 
     @property
     def tab(self) -> str:

@@ -129,6 +129,22 @@ def test_shared_view_is_changed_for_who_uses_it(office, bench, session, slow_par
     assert verbs(session) == ["saved_view.created", "saved_view.changed"]
 
 
+def test_open_list_learns_that_its_view_means_other_repairs_now(office, bench, slow_parts, cracked_iphone):
+    def shows() -> set[str]:
+        paths = ("/admin/repairs/rows", "/admin/repairs/board/cards")
+        pieces = [bench.get(f"{path}?view=slow-parts&numbers={cracked_iphone.number}", headers=HTMX) for path in paths]
+        return {re.search(r'id="queue-tabs" data-shows="(\w+)"', piece.text)[1] for piece in pieces}
+
+    before, same = shows(), shows()
+    address = f"{VIEWS}{slow_parts.id}/edit?status=ready"
+    office.post(address, data={"name": "Slow parts", "shared": "1", "filters": "1", "seen": slow_parts.version})
+    changed = shows()
+    office.post(f"{VIEWS}{slow_parts.id}/delete")
+
+    assert before == same
+    assert len(before | changed | shows()) == 3
+
+
 def test_of_two_who_rename_the_second_sees_the_first_ones_name(office, browser_of, owner, session, slow_parts):
     address, seen = f"{VIEWS}{slow_parts.id}/edit", slow_parts.version
     browser_of(owner).post(address, data={"name": "Stuck", "shared": "1", "seen": seen})

@@ -42,6 +42,7 @@ from shop.services.demo.tables import (
     take_down_indexes,
     write_rows,
 )
+from shop.services.demo.views import save_demo_views
 from shop.services.locations import home_location
 from shop.services.repairs import number_of
 
@@ -84,6 +85,8 @@ def fill(
         raise Invalid({"repairs": "Ask for at least one repair."})
     is_first = not has_repairs()
     crew = _crew()
+    if is_first:
+        save_demo_views()
     rebuild = take_down_indexes(_TABLES) if is_first and count >= REBUILD_FROM and _is_postgresql() else []
     opened = max(FEWEST_OPEN, round(count * OPEN_SHARE)) if open_count is None else open_count
     filling = _Filling(count, min(count, opened), crew=crew, now=now or utc_now(), rng=random.Random(seed))

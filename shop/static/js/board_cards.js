@@ -71,9 +71,16 @@ function take(html) {
   for (const fresh of [...list.children]) if (fresh.dataset.repair !== held) place(fresh);
   for (const part of piece.content.querySelectorAll("[id]")) {
     const old = document.getElementById(part.id);
+    if (old && old.dataset.shows !== part.dataset.shows) followView();
     if (old) window.Idiomorph.morph(old, part, keepMenus);
   }
   showNumbers(JSON.parse(list.dataset.numbers));
+}
+
+/* The view that this board shows is another one now: somebody changed or deleted it. */
+function followView() {
+  if (held || document.querySelector("dialog:modal")) refreshBoard();
+  else location.reload();
 }
 
 const keepMenus = { callbacks: { beforeAttributeUpdated: (name, node) => !(name === "open" && node.matches("details")) } };

@@ -47,8 +47,16 @@ function fetchPiece(path, numbers) {
 /* The tabs come along with their counts; a menu that is open stays open. */
 const keepMenus = { callbacks: { beforeAttributeUpdated: (name, node) => !(name === "open" && node.matches("details")) } };
 
+/* The view that this list shows is another one now: somebody changed or deleted it. */
+function followView() {
+  const isBusy = document.querySelector("dialog:modal") || rows().some((row) => row.querySelector(".check")?.checked);
+  if (isBusy) refreshBody();
+  else location.reload();
+}
+
 function replacePart(part) {
   const old = document.getElementById(part.id);
+  if (old && old.dataset.shows !== part.dataset.shows) followView();
   if (old) window.Idiomorph.morph(old, part, keepMenus);
 }
 
