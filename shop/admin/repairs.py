@@ -87,7 +87,7 @@ class RepairsView(TriageActs, ConsoleView):
     @expose("/<string:number>/move", methods=["GET", "POST"])
     @requires("repair.move")
     def move(self, number: str):
-        if request.method == "GET":
+        if request.method == "GET" or request.form.get("back"):
             return _move_form(repairs.get_repair(number))
         repair = repairs.lock_repair(number)
         try:

@@ -186,6 +186,17 @@ def test_the_preview_quotes_the_diagnosis_that_is_being_typed_and_keeps_it(brows
     assert db.session.get(Repair, repair.id).diagnosis == 'Frame "bent" & cracked'
 
 
+def test_the_way_back_from_the_message_keeps_what_was_typed_and_changes_nothing(browser_of, technician):
+    repair, bench = factories.repair(State.DIAGNOSING), browser_of(technician)
+    form = form_of(ask(bench, repair, target="awaiting_approval", diagnosis="Frame bent"))
+
+    answer = bench.post(way(repair), data={**form, "back": "1"}, headers=HTMX)
+
+    assert (answer.status_code, status_of(repair)) == (200, "diagnosing")
+    assert "Frame bent</textarea>" in answer.text
+    assert 'value="awaiting_approval" checked' in answer.text
+
+
 def test_without_a_script_the_message_is_a_page_and_undo_a_button_on_the_ticket(desk, tested):
     page = desk.post(way(tested), data={"target": "ready", "seen": "quality_check"})
     moved = desk.post(way(tested), data=form_of(page))

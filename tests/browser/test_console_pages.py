@@ -15,6 +15,7 @@ PAGES = [
     "/admin/repairs/?q=nobody+is+called+this",
     "/admin/repairs/?view=lost",
     "/admin/repairs/?view=all",
+    "/admin/outbox/waiting",
     *[f"{TICKET}{part}" for part in ("", "/edit", "/move", "/assign")],
     *[
         f"/admin/{name}/"
