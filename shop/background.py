@@ -16,6 +16,7 @@ from flask import Flask
 from shop import database
 from shop.extensions import db
 from shop.services import (
+    bulk_work,  # noqa: F401 - registers the handler of long changes of many tickets
     deliveries,
     housekeeping,
     live,

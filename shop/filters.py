@@ -67,6 +67,11 @@ def short_span(span: timedelta) -> str:
     return gettext("%(n)d d", n=minutes // (24 * 60))
 
 
+def label_time(moment: datetime) -> str:
+    """Tue 24 15:00: as short as a label is narrow."""
+    return format_datetime(moment, "EEE d HH:mm")
+
+
 def due_words(moment: datetime) -> str:
     """Today 16:00, Wed 25, 12:00 or Overdue by a span: the fact that a queue row leads with."""
     now = utc_now()
@@ -89,7 +94,7 @@ def marked(text: str, words: Sequence[str]) -> list[tuple[str, bool]]:
 def init_app(app: Flask) -> None:
     for function in (
         money, moment, local_datetime, local_date, long_date, day_month, local_time, ago, due_words,
-        translated, highlighted, marked, short_name,
+        translated, highlighted, marked, short_name, label_time,
     ):  # fmt: skip
         app.jinja_env.filters[function.__name__] = function
     app.jinja_env.globals["get_locale"] = get_locale

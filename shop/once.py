@@ -35,6 +35,7 @@ UNREMEMBERED = {
     "account.two_step": "handles a secret; switched on twice is refused",
     "account.password": "handles passwords; the old one does not match twice",
     "account.two_step_off": "handles a password; a second call changes nothing",
+    "repairs.export": "its answer is a file, and each time it is noted in the log",
     "public.account_sign_in": "its answer is a cookie",
     "public.account_sign_out": "ends what the key is bound to; a second call is harmless",
     "public.set_password": "its answer is a cookie, and its link works once",

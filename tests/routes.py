@@ -14,6 +14,7 @@ from werkzeug.routing import Rule
 from shop.extensions import db
 from shop.models.actor import SYSTEM
 from shop.models.base import utc_now
+from shop.models.bulk import BulkItem, BulkRun
 from shop.models.catalogue import DeviceModel
 from shop.models.event import Delivery, DeliveryState, Event
 from shop.models.location import Block
@@ -73,6 +74,8 @@ RIGHTS: dict[str, str] = {
     "repairs.priority": "repair.edit",
     "repairs.branch": "repair.edit",
     "repairs.tags": "repair.edit",
+    "repairs.labels": "repair.view",
+    "repairs.export": "repair.export",
     "repairs.mails": "customer.consent",
     "views.index": "repair.view",
     "views.new": "view.save",
@@ -97,6 +100,15 @@ RIGHTS: dict[str, str] = {
     "opening.places": "calendar.plan",
     "opening.close": "calendar.plan",
     "opening.reopen": "calendar.plan",
+    "bulk.index": "repair.bulk",
+    "bulk.count": "repair.bulk",
+    "bulk.new": "repair.bulk",
+    "bulk.run": "repair.bulk",
+    "bulk.progress": "repair.bulk",
+    "bulk.start": "repair.bulk",
+    "bulk.cancel": "repair.bulk",
+    "bulk.undo": "repair.bulk",
+    "bulk.results": "repair.bulk",
     "devices.index_view": "catalogue.view",
     "devices.details_view": "catalogue.view",
     "devices.export_csv": "catalogue.view",
@@ -188,6 +200,7 @@ class World:
     view_id: int
     draft_id: int
     block_id: int
+    run_id: int
 
     def path(self, rule: Rule) -> str:
         values = {name: self._value(rule, name) for name in rule.arguments}
@@ -220,6 +233,12 @@ def make_world(repair: Repair, *, target: Staff, sign_in: SignIn | None = None) 
     db.session.add(message)
     absence = Absence(staff_id=target.id, kind="holiday", starts_at=utc_now(), ends_at=utc_now() + timedelta(days=2))
     db.session.add(absence)
+    run = BulkRun(
+        staff_id=sign_in.staff_id if sign_in else target.id, act="priority", target="high", total=1, version=0
+    )
+    db.session.add(run)
+    db.session.flush()
+    db.session.add(BulkItem(run_id=run.id, place=0, repair_id=repair.id, before="3"))
     hold(repair)
     later = record("repair.noted", repair, actor=SYSTEM)
     db.session.flush()
@@ -252,5 +271,6 @@ def make_world(repair: Repair, *, target: Staff, sign_in: SignIn | None = None) 
         view_id=view.id,
         draft_id=typed.id,
         block_id=block.id,
+        run_id=run.id,
         device_id=db.session.scalars(select(DeviceModel.id).order_by(DeviceModel.id)).first(),
     )

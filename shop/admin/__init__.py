@@ -6,6 +6,7 @@ from shop.admin import (
     access,
     account,
     audit,
+    bulk,
     calendar,
     catalogue,
     check_in,
@@ -40,6 +41,6 @@ def init_app(app: Flask) -> None:
     admin = console.init_app(app, index=home.Home)
     admin.add_view(RepairsView("Repairs", path="repairs"))
     system = (health, staff, account, recover, undo, style)
-    work = (find, palette, calendar, check_in, opening, load, next_ticket, roster, views)
+    work = (bulk, find, palette, calendar, check_in, opening, load, next_ticket, roster, views)
     for screen in (*work, catalogue, price_rules, audit, outbox, *system):
         screen.init_app(admin)

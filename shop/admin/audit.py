@@ -1,7 +1,5 @@
 """The audit log: the sealed events, read, checked and taken away."""
 
-import csv
-import io
 from collections.abc import Iterator
 from datetime import date
 
@@ -10,6 +8,7 @@ from flask_admin import Admin, expose
 from flask_babel import gettext as _
 
 from shop.admin.access import requires
+from shop.admin.cells import line
 from shop.admin.console import ConsoleView, show
 from shop.admin.forms import place
 from shop.database import reading
@@ -19,7 +18,6 @@ from shop.services import audit, audit_log, audit_words
 
 PART, WHOLE = 10_000, 100_000
 YEARS = range(2000, 2101)
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _COLUMNS = ("position", "time_utc", "verb", "who", "about", "what", "changes", "hash")
 
 
@@ -101,26 +99,15 @@ def _choices() -> dict:
 
 
 def _csv(entries: Iterator[audit_log.Entry]) -> Iterator[str]:
-    yield _line(_COLUMNS)
+    yield line(_COLUMNS)
     for count, entry in enumerate(entries):
         if count == audit_log.MOST_EXPORTED:
-            yield _line([f"Cut here at {count} lines. Narrow the filter to get the rest."])
+            yield line([f"Cut here at {count} lines. Narrow the filter to get the rest."])
             return
-        yield _line(_cells(entry))
+        yield line(_cells(entry))
 
 
 def _cells(entry: audit_log.Entry) -> tuple:
     changes = "; ".join(f"{change.field}: {change.before or ''} > {change.after}" for change in entry.changes)
     at, what = entry.at.isoformat(), entry.sentence
     return entry.position, at, entry.verb, entry.who, entry.about_name, what, changes, entry.hash
-
-
-def _line(cells) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow([_inert(str(cell)) for cell in cells])
-    return line.getvalue()
-
-
-def _inert(text: str) -> str:
-    """Spreadsheets run a cell that starts like a formula; an apostrophe makes it text."""
-    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -17,6 +17,7 @@ from shop.admin.board import board_page, changed_cards
 from shop.admin.console import ConsoleView, show
 from shop.admin.keymap import foot_keys
 from shop.admin.queue_rows import asked, changes, choices, day_ends, render_rows, tabs
+from shop.admin.takeaway import TakeawayActs
 from shop.admin.ticket import ticket_facts
 from shop.admin.triage import TriageActs
 from shop.extensions import db
@@ -40,7 +41,7 @@ _ACTS = {
 }
 
 
-class RepairsView(TriageActs, ConsoleView):
+class RepairsView(TriageActs, TakeawayActs, ConsoleView):
     @expose("/")
     @requires("repair.view")
     def index(self):

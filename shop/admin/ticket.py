@@ -31,10 +31,13 @@ _ICONS = {
     "repair.edited": "pencil",
     "repair.noted": "sticky-note",
     "repair.prioritised": "chevrons-up",
+    "repair.priority_undone": "undo-2",
     "repair.relocated": "store",
+    "repair.relocation_undone": "undo-2",
     "repair.tagged": "tag",
     "repair.untagged": "tag",
 }
+_BRANCHES = {"repair.relocated", "repair.relocation_undone"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,7 @@ def _entry(event: Event, texts: dict[int, str], people: dict[int, str], branches
         body=body,
         detail=json.loads(event.detail.body) if event.detail else {},
         note=texts.get(body.get("note"), ""),
-        branch=branches.get(body["to"], "") if event.verb == "repair.relocated" else "",
+        branch=branches.get(body["to"], "") if event.verb in _BRANCHES else "",
     )
 
 

@@ -3,6 +3,7 @@
 from shop.models import (  # noqa: F401
     account,
     booking,
+    bulk,
     catalogue,
     customer,
     event,

@@ -25,6 +25,8 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "act.undo": _WORKERS,
     "message.decide": _WORKERS,
     "customer.consent": _WORKERS,
+    "repair.bulk": _WORKERS,
+    "repair.export": frozenset({Role.OWNER, Role.MANAGER, Role.FRONT_DESK}),
     "repair.cancel": frozenset({Role.OWNER, Role.MANAGER, Role.FRONT_DESK}),
     "repair.diagnose": frozenset({Role.OWNER, Role.MANAGER, Role.TECHNICIAN}),
     "repair.take": frozenset({Role.OWNER, Role.MANAGER, Role.TECHNICIAN}),

@@ -26,7 +26,12 @@ _NAMES = {
     "device_model": (DeviceModel.id, DeviceModel.name),
     "location": (Location.id, Location.name),
 }
-_NUMBERED = {"repair.assigned": "staff", "repair.assignment_undone": "staff", "repair.relocated": "location"}
+_NUMBERED = {
+    "repair.assigned": "staff",
+    "repair.assignment_undone": "staff",
+    "repair.relocated": "location",
+    "repair.relocation_undone": "location",
+}
 
 
 @dataclass(frozen=True, slots=True)

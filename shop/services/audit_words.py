@@ -26,9 +26,17 @@ VERBS = {
     "repair.edited": "Edited {fields}",
     "repair.noted": "Wrote an internal note",
     "repair.prioritised": "Set the priority to {to}",
+    "repair.priority_undone": "Priority undone, back to {to}",
     "repair.relocated": "Handed to the branch {to}",
+    "repair.relocation_undone": "Handing over undone, back to {to}",
     "repair.tagged": "Tagged",
     "repair.untagged": "Took a tag off",
+    "bulk_run.started": "Began a change of {tickets} tickets",
+    "bulk_run.finished": "Finished a change of many tickets",
+    "bulk_run.cancel_asked": "Stopped a change of many tickets",
+    "bulk_run.undo_started": "Began to undo a change of many tickets",
+    "bulk_run.undone": "Undid a change of many tickets",
+    "bulk_run.delivery_resent": "Sent delivery {delivery} ({subscriber}) again",
     "repair.delivery_resent": "Sent delivery {delivery} ({subscriber}) again",
     "saved_view.created": "Saved a view of the queue",
     "saved_view.changed": "Changed a view of the queue: {fields}",
@@ -51,6 +59,8 @@ VERBS = {
     "staff.absence_added": "Entered an absence",
     "staff.absence_removed": "Took an absence away",
     "staff.skills_changed": "Changed what the person is good at",
+    "staff.export_begun": "Began to export repairs",
+    "staff.exported": "Exported {rows} repairs",
     "staff.delivery_resent": "Sent delivery {delivery} ({subscriber}) again",
     "location.blocked": "Blocked out {starts_at} to {ends_at}",
     "location.unblocked": "Opened {starts_at} to {ends_at} again",
@@ -70,6 +80,7 @@ VERBS = {
 }
 KINDS = {
     "repair": "Repairs",
+    "bulk_run": "Changes of many tickets",
     "saved_view": "Views of the queue",
     "role_view": "First views of roles",
     "staff": "Staff",
@@ -80,6 +91,7 @@ KINDS = {
 _FIELD_OF = {
     "repair.moved": "status", "repair.move_undone": "status", "repair.assigned": "assignee",
     "repair.assignment_undone": "assignee", "repair.prioritised": "priority", "repair.relocated": "branch",
+    "repair.priority_undone": "priority", "repair.relocation_undone": "branch",
     "staff.role_changed": "role",
 }  # fmt: skip
 _PRIORITIES = {1: "urgent", 2: "high", 3: "normal"}

@@ -1,11 +1,14 @@
 """Deliveries: claimed with a lease, run, finished only by the attempt that claimed them.
 
 At least once, in order per subscriber and aggregate. What a handler writes to our own database commits
-together with the finish, so there it happens exactly once.
+together with the finish, so there it happens exactly once. A long handler that commits on its way says so, and says
+how it acts once all the same (services/bulk_work.py).
 """
 
 import random
 from collections.abc import Callable
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -76,6 +79,13 @@ _LOAD = (
 # How most end: built once, for building it costs more than running it.
 _DONE = held(bindparam("held"), bindparam("by")).values(state=DeliveryState.DONE, finished_at=database_now())
 
+_is_stopping: ContextVar[Callable[[], bool]] = ContextVar("is_stopping", default=lambda: False)
+
+
+class GoOnLater(Exception):
+    """Raised by a long handler that was told to stop, or has run for long enough: another attempt goes on at once."""
+
+
 Handler = Callable[[Owed], None]
 HANDLERS: dict[str, Handler] = {}
 
@@ -107,7 +117,7 @@ def drain(subscriber: str, *, limit: int = 1000, is_stopping: Callable[[], bool]
         claims = claim(subscriber, at_once=min(CLAIM_AT_ONCE, limit - ran))
         if not claims:
             break
-        with holding(claims) as lease:
+        with holding(claims) as lease, _told_to_stop_by(is_stopping):
             loaded = _load(claims)
             for claimed in claims:
                 if is_stopping():
@@ -117,6 +127,20 @@ def drain(subscriber: str, *, limit: int = 1000, is_stopping: Callable[[], bool]
                     ran += 1
                 lease.end(claimed)
     return ran
+
+
+def is_stopping() -> bool:
+    """For long handlers: whether this process is about to end."""
+    return _is_stopping.get()()
+
+
+@contextmanager
+def _told_to_stop_by(ask: Callable[[], bool]):
+    token = _is_stopping.set(ask)
+    try:
+        yield
+    finally:
+        _is_stopping.reset(token)
 
 
 def claim(subscriber: str, *, at_once: int = CLAIM_AT_ONCE) -> list[tuple[int, int]]:
@@ -239,6 +263,9 @@ def _handle(delivery: Owed) -> None:
     try:
         HANDLERS[delivery.subscriber](delivery)
         _finish(delivery, state=DeliveryState.DONE)
+    except GoOnLater:
+        db.session.rollback()
+        give_back(delivery.id, delivery.attempt)
     except Exception as error:
         db.session.rollback()
         log.warning("delivery_failed", delivery=delivery.id, attempt=delivery.attempt, exc_info=True)

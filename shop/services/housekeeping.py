@@ -11,10 +11,11 @@ from shop.extensions import db
 from shop.models.account import AccountToken, CustomerAccount
 from shop.models.base import utc_now
 from shop.models.booking import BookingDraft, IdempotencyKey
+from shop.models.bulk import BulkItem, BulkRun
 from shop.models.staff import SignIn
 from shop.models.staff_draft import StaffDraft
 from shop.models.undo import UndoableAct
-from shop.services import accounts, drafts, idempotency, staff, staff_drafts, undo
+from shop.services import accounts, bulk, drafts, idempotency, staff, staff_drafts, undo
 
 BATCH = 500
 
@@ -30,6 +31,8 @@ class Forgotten:
     account_tokens: int = 0
     customer_accounts: int = 0
     undoable_acts: int = 0
+    bulk_items: int = 0
+    bulk_runs: int = 0
 
     @property
     def total(self) -> int:
@@ -62,6 +65,8 @@ def _rules() -> list[tuple[str, type, ColumnElement[bool]]]:
         ("account_tokens", AccountToken, AccountToken.expires_at < now),
         ("customer_accounts", CustomerAccount, _is_unused(now - accounts.LINK_LIFE)),
         ("undoable_acts", UndoableAct, UndoableAct.expires_at < now - undo.KEPT),
+        ("bulk_items", BulkItem, BulkItem.run_id.in_(select(BulkRun.id).where(bulk.is_old(now)))),
+        ("bulk_runs", BulkRun, bulk.is_old(now) & ~exists().where(BulkItem.run_id == BulkRun.id)),
     ]
 
 

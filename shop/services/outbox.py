@@ -11,6 +11,7 @@ from shop.extensions import db
 from shop.models.account import CustomerAccount
 from shop.models.actor import Actor
 from shop.models.base import database_now
+from shop.models.bulk import BulkRun
 from shop.models.errors import NotFound
 from shop.models.event import Delivery, DeliveryState, Event
 from shop.models.outbox import OutboxMessage
@@ -26,7 +27,7 @@ _BRIEF = (
     OutboxMessage.id, OutboxMessage.template, OutboxMessage.locale, OutboxMessage.recipient, OutboxMessage.subject,
     OutboxMessage.state, OutboxMessage.created_at, OutboxMessage.repair_id,
 )  # fmt: skip
-_AGGREGATES = {"repair": Repair, "staff": Staff, "customer_account": CustomerAccount}
+_AGGREGATES = {"repair": Repair, "staff": Staff, "customer_account": CustomerAccount, "bulk_run": BulkRun}
 # Whoever follows such a link becomes the customer.
 _KEYS = re.compile(r"(/account/set-password/)[\w-]+")
 

@@ -14,6 +14,12 @@ def png(address: str) -> bytes:
     return _drawn(address, kind="png", scale=6, border=2, dark="#13212b", light="#ffffff")
 
 
+def label_svg(number: str) -> str:
+    """A ticket's number to stand in a page: without a margin, for the label has its own."""
+    drawn = segno.make(number, error="m", micro=False)
+    return drawn.svg_inline(border=0, dark="#000", svgclass=None, lineclass=None, omitsize=True)
+
+
 def _drawn(address: str, **style) -> bytes:
     image = io.BytesIO()
     segno.make(address, error="m", micro=False).save(image, **style)

@@ -6,7 +6,7 @@ partial indexes, pages by keyset, search through one trigram index.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 
@@ -25,6 +25,7 @@ from sqlalchemy import (
     tuple_,
     union_all,
 )
+from sqlalchemy.orm import aliased
 
 from shop.extensions import db
 from shop.models.base import UtcDateTime, utc_now
@@ -54,7 +55,7 @@ from shop.services.queue_counts import Counts, count_open, minute
 from shop.services.statements import as_written
 
 __all__ = [
-    "LARGEST_ID", "PAGE", "VIEWS", "Counts", "Filters", "Page", "cards", "count_open", "minute", "page",
+    "LARGEST_ID", "PAGE", "VIEWS", "Counts", "Filters", "Page", "cards", "count_open", "ids", "minute", "page",
     "parse_filters", "rows_of", "search_words",
 ]  # fmt: skip
 
@@ -137,6 +138,42 @@ def rows_of(tickets: list[str], filters: Filters, *, me: int, day_ends: datetime
     return rows, set(db.session.scalars(shown, _values(filters, me=me, day_ends=day_ends)))
 
 
+def ids(filters: Filters, *, me: int, day_ends: datetime, most: int) -> Sequence[int]:
+    """Of all that the filters select, not of one page, in their order, at most so many."""
+    if filters.faults:
+        return []
+    filters = replace(filters, after="")
+    query = _cut(_shape(filters), db.engine.dialect.name, most).with_only_columns(Repair.id)
+    return db.session.scalars(query, _values(filters, me=me, day_ends=day_ends)).all()
+
+
+def ids_of(numbers: Sequence[str]) -> list[int]:
+    """Of these tickets, in this order; what is no ticket's number is left out."""
+    found = {
+        row.number: row.id
+        for row in db.session.execute(select(Repair.number, Repair.id).where(Repair.number.in_(numbers)))
+    }
+    return [found[number] for number in numbers if number in found]
+
+
+def batch(filters: Filters, *, me: int, day_ends: datetime, most: int) -> Page:
+    """At most so many rows from the filters' place in the list, with all that a file of them holds."""
+    if filters.faults:
+        return Page([], None)
+    shape, values = _shape(filters), _values(filters, me=me, day_ends=day_ends)
+    statement = _batch_statement(shape, db.engine.dialect.name, most + 1)
+    rows = db.session.connection().execute(statement, values).all()
+    if len(rows) <= most:
+        return Page(rows, None)
+    return Page(rows[:most], cursor_of(rows[most - 1], filters.order))
+
+
+def full_rows(numbers: Sequence[str]) -> Sequence:
+    """Rows of these tickets as `batch` gives them, in no order."""
+    cut = select(Repair).where(Repair.number.in_(numbers)).subquery()
+    return db.session.connection().execute(_full(cut, order="number")).all()
+
+
 @dataclass(frozen=True, slots=True)
 class _Shape:
     """What of the filters decides the text of a statement. Building one costs more than running it."""
@@ -200,14 +237,21 @@ def _closed_from(filters: Filters, now: datetime, day_ends: datetime) -> datetim
 @lru_cache(maxsize=256)
 def _page_statement(shape: _Shape, dialect: str, most: int) -> Select:
     """The page's rows, cut before any join: a planner that joins first reads half the table."""
-    query = select(Repair).where(*_conditions(shape, dialect))
+    return _joined(_cut(shape, dialect, most).subquery(), order=shape.order)
+
+
+@lru_cache(maxsize=64)
+def _batch_statement(shape: _Shape, dialect: str, most: int) -> Select:
+    return _full(_cut(shape, dialect, most).subquery(), order=shape.order)
+
+
+def _cut(shape: _Shape, dialect: str, most: int) -> Select:
     columns = ORDERS[shape.order]
+    query = select(Repair).where(*_conditions(shape, dialect))
     if shape.after:
         last = tuple_(*[bindparam(f"after_{place}", type_=column.type) for place, column in enumerate(columns)])
         query = query.where(tuple_(*columns) < last if shape.order in NEWEST_FIRST else tuple_(*columns) > last)
-    return _joined(
-        query.order_by(*_ordered(columns, shape.order)).limit(as_written(most)).subquery(), order=shape.order
-    )
+    return query.order_by(*_ordered(columns, shape.order)).limit(as_written(most))
 
 
 @lru_cache(maxsize=64)
@@ -265,6 +309,12 @@ def _joined(cut, *, order: str) -> Select:
         .outerjoin(Location, and_(Location.id == cut.c.location_id, Location.id > _HOME))
         .order_by(*_ordered(columns, order))
     )
+
+
+def _full(cut, *, order: str) -> Select:
+    here = aliased(Location)
+    branch = select(here.name).where(here.id == cut.c.location_id).scalar_subquery()
+    return _joined(cut, order=order).add_columns(cut.c.problem.label("fault"), cut.c.received_at, branch.label("at"))
 
 
 def _conditions(shape: _Shape, dialect: str) -> list:

@@ -12,7 +12,7 @@ from shop.models.booking import Booking, Slot
 from shop.models.errors import CannotUndo
 from shop.models.repair import Repair
 from shop.models.workflow import State
-from shop.services import appointments, holds, slots
+from shop.services import appointments, holds, slots, triage
 from shop.services.statements import changed_rows
 from shop.services.undo import (
     changed_since,
@@ -23,6 +23,29 @@ from shop.services.undo import (
 )
 
 reverse_field("assign", "assignee_id", verb="repair.assignment_undone", permission="repair.assign")
+reverse_field("priority", "priority", verb="repair.priority_undone", permission=triage.PERMISSION)
+
+
+@reverses("branch")
+def _reverse_branch(repair: Repair, facts: dict[str, Any], actor: Actor) -> None:
+    """Back to its shelf too, unless it has been put somewhere since."""
+    actor.require(triage.PERMISSION)
+    if repair.location_id != facts["to"]:
+        raise changed_since(repair)
+    repair.location_id, repair.place = facts["from"], repair.place or facts["place"]
+    record_undone("repair.relocation_undone", repair, facts, actor=actor)
+
+
+@reverses("tag")
+def _reverse_tag(repair: Repair, facts: dict[str, Any], actor: Actor) -> None:
+    if triage.untag(repair, facts["tag"], actor=actor) is None:
+        raise changed_since(repair)
+
+
+@reverses("untag")
+def _reverse_untag(repair: Repair, facts: dict[str, Any], actor: Actor) -> None:
+    if triage.tag(repair, facts["tag"], actor=actor) is None:
+        raise changed_since(repair)
 
 
 @reverses("move")

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from shop.models.workflow import State
 
-MAIL = "mail"
+MAIL, BULK = "mail", "bulk"
 
 # Entering one of these states is told to the customer; the others are the shop's own business.
 TOLD_BY_MAIL = frozenset(
@@ -45,7 +45,9 @@ SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "repair.edited": (),
     "repair.noted": (),
     "repair.prioritised": (),
+    "repair.priority_undone": (),
     "repair.relocated": (),
+    "repair.relocation_undone": (),
     "repair.tagged": (),
     "repair.untagged": (),
     "repair.imported": (),
@@ -71,11 +73,19 @@ SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "staff.unlocked": (),
     "staff.sign_ins_ended": (),
     "staff.password_changed": (),
+    "staff.export_begun": (),
+    "staff.exported": (),
     "staff.roster_changed": (),
     "staff.roster_removed": (),
     "staff.absence_added": (),
     "staff.absence_removed": (),
     "staff.skills_changed": (),
+    "bulk_run.started": (BULK,),
+    "bulk_run.finished": (),
+    "bulk_run.cancel_asked": (),
+    "bulk_run.undo_started": (BULK,),
+    "bulk_run.undone": (),
+    "bulk_run.delivery_resent": (),
     "repair.delivery_resent": (),
     "staff.delivery_resent": (),
     "device_model.added": (),
@@ -98,11 +108,18 @@ def _is_untold(body: dict) -> bool:
     return body.get("message") == "none"
 
 
+def _is_short(body: dict) -> bool:
+    return not body.get("job")
+
+
 # What an event says can make it nobody's business: then no delivery is owed.
 UNLESS: dict[tuple[str, str], Callable[[dict], bool]] = {
     ("repair.moved", MAIL): _tells_nobody,
     ("repair.rebooked", MAIL): _is_untold,
     ("repair.missed", MAIL): _is_untold,
+    # A short run is done by the request that began it.
+    ("bulk_run.started", BULK): _is_short,
+    ("bulk_run.undo_started", BULK): _is_short,
 }
 
 

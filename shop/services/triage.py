@@ -11,67 +11,78 @@ from shop.models.repair import Priority, Repair
 from shop.models.tag import BETWEEN, LONGEST_NAME, RepairTag, Tag, slug_of
 from shop.services.events import record
 from shop.services.statements import insert_if_absent
+from shop.services.undo import Step
 
 PERMISSION = "repair.edit"
 MOST_TAGS = 12
 
 
-def set_priority(repair: Repair, priority: int, *, actor: Actor) -> None:
-    """Sets the priority of a locked repair; the one it has changes nothing. Raises Invalid for one that is none."""
+def set_priority(repair: Repair, priority: int, *, actor: Actor) -> Step | None:
+    """Sets the priority of a locked repair; returns how to take that back.
+
+    The one it has changes nothing. Raises Invalid for one that is none.
+    """
     actor.require(PERMISSION)
     if priority not in list(Priority):
         raise Invalid({"priority": "Choose urgent, high or normal."})
     if priority == repair.priority:
-        return
+        return None
     before, repair.priority = repair.priority, Priority(priority)
     repair.updated_at = utc_now()
-    record("repair.prioritised", repair, actor=actor, body={"from": int(before), "to": int(priority)})
+    change = {"from": int(before), "to": int(priority)}
+    recorded = record("repair.prioritised", repair, actor=actor, body=change)
+    return Step("priority", repair.id, {**change, "version": recorded.version})
 
 
-def move_to_location(repair: Repair, location_id: int, *, actor: Actor) -> None:
-    """Hands a locked repair to another branch; the one it is in changes nothing.
+def move_to_location(repair: Repair, location_id: int, *, actor: Actor) -> Step | None:
+    """Hands a locked repair to another branch; returns how to take that back. The one it is in changes nothing.
 
     Its shelf or bench is emptied, for that was one of the old branch. Raises Invalid for a branch that is none.
     """
     actor.require(PERMISSION)
     if location_id == repair.location_id:
-        return
+        return None
     if db.session.get(Location, location_id) is None:
         raise Invalid({"location": "Choose one of the branches."})
     before, repair.location_id = repair.location_id, location_id
     place, repair.place = repair.place, ""
     repair.updated_at = utc_now()
-    body = {"from": before, "to": location_id}
-    record("repair.relocated", repair, actor=actor, body=body, detail={"place": [place, ""]} if place else None)
+    change = {"from": before, "to": location_id}
+    detail = {"place": [place, ""]} if place else None
+    recorded = record("repair.relocated", repair, actor=actor, body=change, detail=detail)
+    return Step("branch", repair.id, {**change, "place": place, "version": recorded.version})
 
 
-def tag(repair: Repair, name: str, *, actor: Actor) -> Tag:
-    """Puts a tag on a locked repair, made where nobody has used it before; one that is on it changes nothing.
+def tag(repair: Repair, name: str, *, actor: Actor) -> Step | None:
+    """Puts a tag on a locked repair, made where nobody has used it before; returns how to take that back.
+
+    One that is on it changes nothing.
 
     Raises Invalid for a name without letters, a long one, or one tag too many.
     """
     actor.require(PERMISSION)
     found = find_tag(name) or _new_tag(name)
     if db.session.get(RepairTag, (repair.id, found.id)):
-        return found
+        return None
     if len(tags_of(repair)) >= MOST_TAGS:
         raise Invalid({"tag": f"A ticket has at most {MOST_TAGS} tags. Take one off first."})
     db.session.add(RepairTag(repair_id=repair.id, tag_id=found.id))
     _write_names(repair)
-    record("repair.tagged", repair, actor=actor, body={"tag": found.id}, detail={"tag": found.name})
-    return found
+    recorded = record("repair.tagged", repair, actor=actor, body={"tag": found.id}, detail={"tag": found.name})
+    return Step("tag", repair.id, {"tag": found.name, "version": recorded.version})
 
 
-def untag(repair: Repair, name: str, *, actor: Actor) -> None:
-    """Takes a tag off a locked repair; one that is not on it changes nothing."""
+def untag(repair: Repair, name: str, *, actor: Actor) -> Step | None:
+    """Takes a tag off a locked repair; returns how to take that back. One that is not on it changes nothing."""
     actor.require(PERMISSION)
     found = find_tag(name)
     on_it = found and db.session.get(RepairTag, (repair.id, found.id))
     if found is None or on_it is None:
-        return
+        return None
     db.session.delete(on_it)
     _write_names(repair)
-    record("repair.untagged", repair, actor=actor, body={"tag": found.id}, detail={"tag": found.name})
+    recorded = record("repair.untagged", repair, actor=actor, body={"tag": found.id}, detail={"tag": found.name})
+    return Step("untag", repair.id, {"tag": found.name, "version": recorded.version})
 
 
 def tags_of(repair: Repair) -> list[Tag]:

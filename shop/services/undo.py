@@ -128,7 +128,7 @@ def undo(token: str, *, actor: Actor) -> Undone:
     for step in sorted(steps, key=lambda step: step.repair_id):
         try:
             with db.session.begin_nested():
-                numbers.append(_reverse(step, actor))
+                numbers.append(reverse(step, actor=actor))
         except ShopError as error:
             first = first or error
             refused.append((_number_of(step.repair_id), error.message))
@@ -173,7 +173,8 @@ def _lock_act(token: str, actor: Actor) -> UndoableAct:
     return act
 
 
-def _reverse(step: Step, actor: Actor) -> str:
+def reverse(step: Step, *, actor: Actor) -> str:
+    """Takes one step back in the caller's transaction, which has locked the event of its message; gives the number."""
     query = select(Repair).where(Repair.id == step.repair_id).with_for_update(of=Repair)
     repair = db.session.scalar(query.execution_options(populate_existing=True))
     if repair is None:

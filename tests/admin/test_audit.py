@@ -6,7 +6,7 @@ import io
 import pytest
 from sqlalchemy import select, text
 
-from shop.admin.audit import _inert
+from shop.admin.cells import inert
 from shop.extensions import db
 from shop.models.event import Event
 from shop.models.workflow import State
@@ -133,7 +133,7 @@ def test_export_holds_the_filter_and_no_formula(sealed, manager, browser_of):
 
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
 def test_cell_that_starts_like_a_formula_becomes_text(cell):
-    assert _inert(cell) == f"'{cell}"
+    assert inert(cell) == f"'{cell}"
 
 
 def test_export_says_where_it_was_cut(sealed, manager, browser_of, monkeypatch):

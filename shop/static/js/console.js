@@ -8,9 +8,15 @@ import "./scan.js";
 import { takeNext } from "./take.js";
 import { undoNewest } from "./toast.js";
 
+/* The page of a change of many tickets has its own button for all of them. */
+function undo() {
+  const whole = document.querySelector("[data-undo-run]");
+  return whole ? whole.click() : undoNewest();
+}
+
 registerKeys({
   take: takeNext,
-  undo: undoNewest,
+  undo,
   check_in: () => {
     const link = document.querySelector("a.topbar-new");
     return link ? location.assign(link.href) : false;

@@ -1,14 +1,14 @@
-/* The queue: a cursor, single keys, one selection. The rows themselves are kept by rows.js. */
+/* The queue: a cursor and single keys. The rows are kept by rows.js, what is chosen by selection.js. */
 import "./live.js";
 import { afterAction } from "./after_action.js";
 import { copyNumber } from "./copy.js";
 import { openForm, registerKeys } from "./keys.js";
-import { ask, body, rowOf, rows } from "./rows.js";
+import { ask, body, refreshBody, rowOf, rows } from "./rows.js";
+import * as selection from "./selection.js";
 import { cameBackFrom, rememberList } from "./view_list.js";
 
 let cursor = null;
 
-const isChecked = (row) => row.querySelector(".check").checked;
 const linkOf = (row) => row.querySelector("a");
 
 function setCursor(row) {
@@ -23,8 +23,8 @@ function focusRow(row) {
 }
 
 function current() {
-  const checked = rows().filter(isChecked);
-  return checked.length === 1 ? checked[0] : cursor && rowOf(cursor);
+  const [one] = selection.numbers();
+  return (selection.amount() === 1 && rowOf(one)) || (cursor && rowOf(cursor));
 }
 
 function step(distance) {
@@ -34,11 +34,46 @@ function step(distance) {
   return focusRow(all[Math.max(0, Math.min(all.length - 1, at + distance))]);
 }
 
+/* What each key does with many: the same, for all of them at once. */
+const MANY = { move: "status", assign: "assign", priority: "priority", tags: "tag", branch: "branch" };
+
+/* More than one, or one that is not on this page. */
+const isMany = () => selection.amount() > 1 || (selection.amount() === 1 && !rowOf(selection.numbers()[0] ?? ""));
+
 /* The row has the focus first, so that the dialog gives it back there. */
-function act(name, row = current()) {
+function act(name, pressed = null) {
+  if (!pressed && isMany()) return name in MANY ? changeMany(MANY[name]) : false;
+  const row = pressed ?? current();
   if (!row || !body().dataset.acts.split(" ").includes(name)) return false;
   focusRow(row);
   return openForm(`/admin/repairs/${row.dataset.repair}/${name}`);
+}
+
+function changeMany(name) {
+  const row = cursor && rowOf(cursor);
+  if (row) focusRow(row);
+  const values = { act: name, ...selection.asFields() };
+  return window.htmx.ajax("POST", "/admin/bulk/new", { target: "#dialogs", swap: "innerHTML", values });
+}
+
+/* One label or many: a page of their own, so that the list stays as it is. */
+function printLabels() {
+  const row = current();
+  const fields = selection.amount() ? selection.asFields() : { numbers: row?.dataset.repair };
+  if (!fields.numbers && !fields.view) return false;
+  const asked = new URLSearchParams(fields.view ?? { numbers: fields.numbers });
+  if (fields.view) asked.set("all", "1");
+  return void window.open(`/admin/repairs/labels?${asked}`, "_blank", "noopener");
+}
+
+/* The chosen ones; without any, the form beside the filters exports the whole list. */
+function exportChosen() {
+  const form = document.getElementById("export-form");
+  if (!form) return false;
+  form.elements.numbers.value = selection.isWhole() ? "" : selection.numbers().join(",");
+  form.requestSubmit();
+  form.elements.numbers.value = "";
+  return true;
 }
 
 function copy() {
@@ -58,26 +93,9 @@ function open(event) {
   return location.assign(linkOf(row).href);
 }
 
-function toggle() {
+function onCursor(act) {
   const row = cursor && rowOf(cursor);
-  if (!row) return false;
-  row.querySelector(".check").checked = !isChecked(row);
-  return showSelection();
-}
-
-function clear() {
-  if (!rows().some(isChecked)) return false;
-  for (const row of rows()) row.querySelector(".check").checked = false;
-  return showSelection();
-}
-
-function showSelection() {
-  const numbers = rows().filter(isChecked).map((row) => row.dataset.repair);
-  const bar = document.getElementById("selection-bar");
-  bar.hidden = numbers.length === 0;
-  const words = numbers.length > 1 ? bar.dataset.many.replace("{n}", numbers.length) : numbers[0];
-  bar.querySelector("[data-selected]").textContent = words ?? "";
-  for (const button of bar.querySelectorAll("[data-one]")) button.disabled = numbers.length !== 1;
+  return row ? act(row) : false;
 }
 
 /* Back from a ticket one is where one was: the browser itself forgets how far a list inside the page was scrolled. */
@@ -117,17 +135,22 @@ function goBackToPlace() {
 const keys = {
   next: () => step(1),
   previous: () => step(-1),
-  select: toggle,
+  select: () => onCursor(selection.toggle),
+  select_to_here: () => onCursor(selection.selectTo),
+  select_all: () => void selection.selectAll(),
   status: () => act("move"),
   assign: () => act("assign"),
   note: () => act("notes"),
   priority: () => act("priority"),
   tags: () => act("tags"),
   branch: () => act("branch"),
+  untag: () => (selection.amount() ? changeMany("untag") : false),
+  labels: printLabels,
+  export: exportChosen,
   open,
   copy,
   view: goToView,
-  leave: clear,
+  leave: selection.clear,
 };
 
 /* A press on the pill or the person is the same as the key. */
@@ -138,10 +161,12 @@ function actByPress(event) {
 }
 
 document.addEventListener("acted", (event) => ask([event.detail.number]));
-document.addEventListener("change", (event) => {
-  if (event.target.matches("#queue-rows .check")) showSelection();
+/* Many changed at once: the list is fetched anew, and what was chosen has been dealt with. */
+document.addEventListener("actedOnMany", () => {
+  selection.clear();
+  refreshBody();
+  for (const dialog of document.querySelectorAll("#dialogs dialog[open]")) dialog.close();
 });
-document.addEventListener("shop:rows", showSelection);
 document.addEventListener("focusin", (event) => {
   const row = event.target.closest?.("#queue-rows > [data-repair]");
   if (row) setCursor(row);
@@ -150,6 +175,12 @@ document.addEventListener("click", actByPress);
 document.getElementById("selection-bar").addEventListener("click", (event) => {
   const name = event.target.closest("[data-do]")?.dataset.do;
   if (name) keys[name](event);
+});
+/* On a phone the boxes take no room until somebody wants to select. */
+document.querySelector("[data-pick]")?.addEventListener("click", ({ currentTarget }) => {
+  const isOn = document.body.toggleAttribute("data-picking");
+  currentTarget.setAttribute("aria-pressed", isOn);
+  if (!isOn) selection.clear();
 });
 registerKeys(keys);
 /* Who goes on stands on the row after the one they have just done. */
@@ -160,3 +191,4 @@ afterAction((number) => {
 });
 window.addEventListener("pagehide", keepPlace);
 goBackToPlace();
+selection.show();

@@ -35,6 +35,7 @@ async function fetchRows() {
   for (const row of piece.content.querySelectorAll("[data-repair]")) place(row);
   for (const part of piece.content.querySelectorAll("[id]")) replacePart(part);
   showCount();
+  document.dispatchEvent(new Event("shop:rows"));
   return ask([]);
 }
 

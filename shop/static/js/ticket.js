@@ -119,6 +119,7 @@ const keys = {
   priority: () => useControl("p"),
   tags: () => useControl("g"),
   branch: () => useControl("h"),
+  labels: () => document.querySelector("#ticket [data-label]")?.click() ?? true,
   edit: () => useControl("e"),
   note: writeNote,
   copy: () => copyNumber(number),

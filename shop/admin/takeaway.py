@@ -1,0 +1,107 @@
+"""What leaves the list: a file of what is on screen, and labels for devices."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from flask import Response, request, stream_with_context
+from flask_admin import expose
+from flask_babel import gettext as _
+from flask_babel import to_user_timezone
+from flask_login import current_user
+from markupsafe import Markup
+
+from shop.admin.access import requires
+from shop.admin.bulk_words import state
+from shop.admin.cells import MARK, line
+from shop.admin.console import show
+from shop.admin.queue_rows import asked, day_ends
+from shop.extensions import db
+from shop.models.base import utc_now
+from shop.models.location import short_name
+from shop.models.repair import Priority
+from shop.services import bulk, qr_codes, queue, queue_export
+from shop.services.memory import log_state
+
+MOST_LABELS = 200
+_NUMBER = re.compile("[A-Z0-9-]{1,16}")
+_LONGEST_LIST = 200_000
+
+
+class TakeawayActs:
+    """Part of the screen of repairs."""
+
+    @expose("/labels")
+    @requires("repair.view")
+    def labels(self):
+        """Labels of the named tickets, or with `all` of everything that the filters select."""
+        if request.args.get("all"):
+            filters, _views = asked(log_state())
+            ids = queue.ids(filters, me=current_user.id, day_ends=day_ends(), most=MOST_LABELS + 1)
+        else:
+            ids = queue.ids_of(_numbers()[: MOST_LABELS + 1])
+        labels = queue_export.labels(ids[:MOST_LABELS])
+        return show(
+            "admin/repairs/labels.html",
+            labels=[(repair, Markup(qr_codes.label_svg(repair.number))) for repair in labels],  # noqa: S704 - drawn here
+            cut=len(ids) > MOST_LABELS, most=MOST_LABELS, name_of=label_name,
+        )  # fmt: skip
+
+    @expose("/export", methods=["POST"])
+    @requires("repair.export")
+    def export(self):
+        """The list as CSV: with its filters and order, or only the chosen tickets. The log keeps who took what."""
+        numbers = _numbers()[: bulk.MOST]
+        filters, _views = asked(log_state())
+        actor, end, me = current_user.actor, day_ends(), current_user.id
+        queue_export.begin(actor=actor, arguments=filters.arguments(), chosen=len(numbers))
+        db.session.commit()
+        rows = queue_export.read_chosen(numbers) if numbers else queue_export.read_all(filters, me=me, day_ends=end)
+        name = f"repairs-{to_user_timezone(utc_now()):%Y-%m-%d}.csv"
+        headers = {"Content-Disposition": f"attachment; filename={name}"}
+        body = stream_with_context(_file(rows, actor))
+        return Response(body, mimetype="text/csv; charset=utf-8", headers=headers)
+
+
+def label_name(name: str) -> str:
+    """Surname and initial: `Whitcombe H.` for "Hannah Whitcombe"."""
+    *firsts, last = name.split() or [""]
+    return f"{last} {firsts[0][0]}." if firsts else last
+
+
+def _numbers() -> list[str]:
+    typed = request.values.get("numbers", "")[:_LONGEST_LIST].upper().replace(",", " ").split()
+    return [number for number in dict.fromkeys(typed) if _NUMBER.fullmatch(number)]
+
+
+def _file(rows: Iterable, actor) -> Iterator[str]:
+    sent, is_whole = 0, False
+    try:
+        yield MARK + line(_heads())
+        for row in rows:
+            sent += 1
+            yield line(_cells(row))
+        is_whole = True
+    finally:
+        db.session.rollback()
+        queue_export.finish(actor=actor, rows=sent, is_whole=is_whole)
+        db.session.commit()
+
+
+def _heads() -> tuple:
+    return (
+        _("Ticket"), _("Branch"), _("Now at"), _("Priority"), _("Tags"), _("Device"), _("Fault"), _("Customer"),
+        _("Status"), _("Since"), _("Waiting on"), _("Assigned to"), _("Due"), _("Received"), _("Updated"),
+    )  # fmt: skip
+
+
+def _cells(row) -> tuple:
+    return (
+        row.number, short_name(row.at), row.place, Priority(row.priority).slug, row.tags, row.device, row.fault,
+        row.customer, state(row.status), _local(row.status_since), row.waiting_on or "", row.assignee or "",
+        _local(row.due_at), _local(row.received_at), _local(row.updated_at),
+    )  # fmt: skip
+
+
+def _local(moment) -> str:
+    """By the shop's clock, as every spreadsheet reads it."""
+    return f"{to_user_timezone(moment):%Y-%m-%d %H:%M}"
