@@ -2,16 +2,20 @@
 
 import structlog
 from flask import Flask, current_app, g, render_template, request
+from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from shop.extensions import db
 from shop.models.errors import CannotUndo, IdempotencyMismatch, Invalid, NotAllowed, NotFound, SlotFull, Stale
+from shop.services import staff_drafts
 
 log = structlog.get_logger(__name__)
 _STATUS = {
     NotFound: 404, NotAllowed: 403, Invalid: 422, Stale: 409, SlotFull: 409, CannotUndo: 409, IdempotencyMismatch: 422,
 }  # fmt: skip
+# Somebody may have been typing here when it went, or when their rights did.
+_MAY_BE_GONE = {403, 404}
 _PAGES = {400, 403, 404, 405, 409, 413, 422, 429, 500, 503}
 
 
@@ -32,7 +36,11 @@ def page(status: int, *, message: str = "", headers=None):
     """The page for a status, in plain words."""
     name = status if status in _PAGES else (500 if status >= 500 else 400)
     console = request.path.startswith("/admin")
-    body = render_template(f"errors/{name}.html", message=message, console=console, request_id=g.get("request_id", ""))
+    kept = console and status in _MAY_BE_GONE and current_user.is_authenticated
+    body = render_template(
+        f"errors/{name}.html", message=message, console=console, request_id=g.get("request_id", ""),
+        typed=staff_drafts.typed_at(request.path, actor=current_user.actor) if kept else [],
+    )  # fmt: skip
     return body, status, headers or {}
 
 

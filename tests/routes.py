@@ -49,7 +49,7 @@ RIGHTS: dict[str, str] = {
     **dict.fromkeys(
         [f"booking.{name}" for name in (
             "start", "device", "fault", "service", "details", "review", "resume", "resume_here", "resume_code",
-            "confirmed", "slip", "ask_account",
+            "confirmed", "slip", "ask_account", "typed",
         )],
         PUBLIC,
     ),

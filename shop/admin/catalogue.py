@@ -129,7 +129,10 @@ class DevicesView(RecordsView):
         return catalogue_edits.add_device(form.cells, actor=current_user.actor)
 
     def change(self, model, form):
-        return catalogue_edits.change_device(model.id, form.cells, actor=current_user.actor)
+        return catalogue_edits.change_device(model.id, form.cells, base=self.sent_base(), actor=current_user.actor)
+
+    def base_values(self, model):
+        return {name: text for name, text in catalogue_edits.cells_of(model).items() if name in DeviceForm.__dict__}
 
     def get_save_return_url(self, model, is_created=False):
         return url_for(".details_view", id=model.id)

@@ -4,7 +4,7 @@ What a subclass does not name in `permissions` stays shut: Flask-Admin's own del
 look-ups among them.
 """
 
-from flask import has_request_context, request
+from flask import g, has_request_context, request
 from flask_admin.contrib.sqla import ModelView
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -12,7 +12,7 @@ from flask_login import current_user
 from shop.admin.console import Guarded
 from shop.admin.forms import show_faults
 from shop.extensions import db
-from shop.models.errors import Invalid, NotFound
+from shop.models.errors import Invalid, NotFound, Stale
 
 LAST_PAGE = 10_000
 
@@ -58,6 +58,13 @@ class RecordsView(Guarded, ModelView):
     def update_model(self, form, model):
         return self._store(form, lambda: self.change(model, form))
 
+    def base_values(self, model) -> dict[str, str]:
+        """What the person sees before typing, by field: it comes back with the form, so that no one is overwritten."""
+        return {}
+
+    def sent_base(self) -> dict[str, str]:
+        return {name.removeprefix("base."): value for name, value in request.form.items() if name.startswith("base.")}
+
     def add(self, form):
         """The use case that stores a new row; may raise Invalid."""
         raise NotImplementedError
@@ -78,13 +85,17 @@ class RecordsView(Guarded, ModelView):
         except Invalid as error:
             show_faults(form, error)
             return False
+        except Stale as error:
+            db.session.rollback()
+            g.clashes = error.conflicts
+            return False
         db.session.commit()
         return row
 
     def _run_view(self, function, *args, **kwargs):
         answer = super()._run_view(function, *args, **kwargs)
         is_refused_form = request.method == "POST" and isinstance(answer, str)
-        return (answer, 422) if is_refused_form else answer
+        return (answer, 409 if "clashes" in g else 422) if is_refused_form else answer
 
     def _get_list_extra_args(self):
         args = super()._get_list_extra_args()

@@ -116,9 +116,11 @@ class RepairsView(TriageActs, TakeawayActs, ConsoleView):
             return _assign_form(repairs.get_repair(number))
         repair = repairs.lock_repair(number)
         try:
-            step = repairs.assign(repair, _chosen_person(), actor=current_user.actor)
+            step = repairs.assign(repair, _chosen_person(), actor=current_user.actor, seen=request.form.get("seen"))
         except Invalid as error:
             return refused(_assign_form, number, faults=error.fields, status=422)
+        except Stale:
+            return refused(_assign_form, number, taken=True, status=409)
         offer = undo.undoable([step] if step else [], actor=current_user.actor)
         db.session.commit()
         return done(number, _("Assigned"), undo=offer)
@@ -195,10 +197,10 @@ def _move_form(repair, *, faults=None, moved=False):
     )  # fmt: skip
 
 
-def _assign_form(repair, *, faults=None):
+def _assign_form(repair, *, faults=None, taken=False):
     return dialog(
         "admin/repairs/assign.html", "assign_form", title=_("Assign %(number)s", number=repair.number),
-        repair=repair, faults=faults or {}, **advice_on(repair),
+        repair=repair, faults=faults or {}, taken=taken, **advice_on(repair),
     )  # fmt: skip
 
 

@@ -1,6 +1,8 @@
 """The staff: who works here, with which rights, signed in where."""
 
-from flask import flash, redirect, url_for
+from functools import partial
+
+from flask import flash, redirect, request, url_for
 from flask_admin import Admin, expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -15,7 +17,7 @@ from shop.admin.browsers import browser_words
 from shop.admin.console import ROLE_LABELS, ConsoleView, show
 from shop.admin.forms import show_faults, typed_line
 from shop.extensions import db
-from shop.models.errors import Invalid
+from shop.models.errors import Invalid, Stale
 from shop.models.permissions import PERMISSIONS, Role
 from shop.services import staff as staff_service
 from shop.services import staff_admin
@@ -108,7 +110,8 @@ class StaffView(ConsoleView):
         form = RoleForm()
         if not form.validate_on_submit():
             return _page(staff_id, form=form, status=422)
-        return _change(staff_id, staff_admin.change_role, _("Role changed."), form.role.data)
+        change_role = partial(staff_admin.change_role, seen=request.form.get("base.role"))
+        return _change(staff_id, change_role, _("Role changed."), form.role.data)
 
     @expose("/<row_id:staff_id>/disable", methods=["POST"])
     @requires("staff.manage", sudo=True)
@@ -139,9 +142,9 @@ def _change(staff_id: int, act, message: str, *values):
     """One act of the service on a person; what it refuses is said on the person's page."""
     try:
         act(staff_id, *values, actor=current_user.actor)
-    except Invalid as error:
+    except (Invalid, Stale) as error:
         db.session.rollback()
-        return _page(staff_id, fault=error.message, status=422)
+        return _page(staff_id, fault=error.message, status=409 if isinstance(error, Stale) else 422)
     return _done(staff_id, message)
 
 

@@ -16,7 +16,8 @@ FIELDS = ("name", "email", "phone", "locale")
 @step(Step.DETAILS)
 def details(draft: BookingDraft):
     answers = drafts.answers_of(draft)
-    form = DetailsForm(data={**_known(answers), "locale": answers.locale or str(get_locale())})
+    typed = drafts.typed_in(draft, Step.DETAILS)
+    form = DetailsForm(data={**_known(answers), **typed, "locale": answers.locale or str(get_locale())})
     if not form.is_submitted():
         return render_step(Step.DETAILS, draft, form=form)
     is_good = form.validate()

@@ -19,7 +19,8 @@ COMMON = (
 @step(Step.FAULT)
 def fault(draft: BookingDraft):
     answers = drafts.answers_of(draft)
-    form = FaultForm(data={"repair_type_ids": answers.repair_type_ids, "problem": answers.problem})
+    known = {"repair_type_ids": answers.repair_type_ids, "problem": answers.problem}
+    form = FaultForm(data={**known, **drafts.typed_in(draft, Step.FAULT)})
     kinds = draft_prices.repair_types_of(answers)
     if not form.is_submitted():
         return _page(draft, kinds, form)

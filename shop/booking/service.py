@@ -17,7 +17,7 @@ from shop.words import SERVICES, URGENCIES
 @step(Step.SERVICE)
 def service(draft: BookingDraft):
     answers, location = drafts.answers_of(draft), home_location()
-    form = ServiceForm(data=_known(answers))
+    form = ServiceForm(data={**_known(answers), **drafts.typed_in(draft, Step.SERVICE)})
     form.prepare(answers, location)
     if not form.is_submitted():
         return _page(draft, form, location)

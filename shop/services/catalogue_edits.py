@@ -14,6 +14,7 @@ from shop.models.device_rows import COLUMNS, OPTIONAL_COLUMNS, RowFault, parse_d
 from shop.models.errors import Invalid, NotFound
 from shop.services.catalogue import ImportReport, device_index, import_devices
 from shop.services.events import hold, record
+from shop.services.merging import merge
 
 _FIELDS = (
     "category", "brand", "family", "name", "model_numbers", "release_year", "tier", "specs", "popularity", "source",
@@ -33,10 +34,17 @@ def add_device(cells: Mapping[str, str], *, actor: Actor) -> DeviceModel:
     return device
 
 
-def change_device(device_id: int, cells: Mapping[str, str], *, actor: Actor) -> DeviceModel:
-    """Raises Invalid, NotFound. Saving what is there already changes nothing."""
+def change_device(
+    device_id: int, cells: Mapping[str, str], *, base: Mapping[str, str] | None = None, actor: Actor
+) -> DeviceModel:
+    """Raises Invalid, NotFound. Saving what is there already changes nothing.
+
+    With `base`, what the person saw before typing, it is merged with what a colleague saved meanwhile; raises Stale.
+    """
     actor.require("catalogue.edit")
     device = _lock(device_id)
+    if base:
+        cells = merge(cells, base=base, now=cells_of(device))
     values = _checked(cells)
     _refuse_twin(values, of=device)
     _write(device, values, actor=actor)

@@ -32,5 +32,5 @@ def book(draft: BookingDraft, *, quote: Quote) -> Repair:
         postcode=answers.postcode if answers.service_type == "pickup" else "",
     )
     repair = create_booking(request, actor=CUSTOMER, source=SOURCE, quote=quote)
-    draft.repair_id = repair.id
+    draft.repair_id, draft.typed = repair.id, "{}"
     return repair

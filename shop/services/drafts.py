@@ -57,6 +57,14 @@ class Answers:
         return self.device_id is not None
 
 
+# The texts of each step, kept as they are typed.
+TYPED = {
+    Step.FAULT: ("problem",),
+    Step.SERVICE: ("address", "postcode"),
+    Step.DETAILS: ("name", "email", "phone"),
+}
+LONGEST_TYPED = 4_000
+
 # What a price depends on: the quote falls when one of these changes.
 PRICED = ("device_id", "device_category", "repair_type_ids", "service_type", "urgency")
 
@@ -69,7 +77,13 @@ def start_draft(*, locale: str) -> BookingDraft:
     """A new empty draft. The caller commits."""
     now = utc_now()
     draft = BookingDraft(
-        token=secrets.token_urlsafe(16), locale=locale, data="{}", expires_at=now + LIFE, updated_at=now, version=0
+        token=secrets.token_urlsafe(16),
+        locale=locale,
+        data="{}",
+        typed="{}",
+        expires_at=now + LIFE,
+        updated_at=now,
+        version=0,
     )
     db.session.add(draft)
     return draft
@@ -102,12 +116,32 @@ def answer(draft: BookingDraft, **changes) -> Answers:
         after = replace(after, **{"slot_start": "", **_only(changes, "slot_start")})
     if any(getattr(before, name) != getattr(after, name) for name in PRICED):
         after = replace(after, quote_id=None)
+    _forget_typed(draft, changes)
     if after != before:
         now = utc_now()
         draft.data = json.dumps(asdict(after), ensure_ascii=False)
         draft.updated_at, draft.expires_at = now, now + LIFE
         draft.version += 1
     return after
+
+
+def note_typed(draft: BookingDraft, step: Step, texts: dict[str, str]) -> None:
+    """Keeps what is being typed and was not sent yet, right or wrong, beside the answers. Harmless if repeated.
+
+    Names that no step asks for are passed over, and so is more text than a step takes.
+    """
+    kept = {name: text for name, text in texts.items() if name in TYPED.get(step, ()) and len(text) <= LONGEST_TYPED}
+    typed = json.loads(draft.typed)
+    if kept == typed.get(step, {}):
+        return
+    typed[step] = kept
+    draft.typed = json.dumps({name: found for name, found in typed.items() if found}, ensure_ascii=False)
+    draft.updated_at, draft.expires_at = utc_now(), utc_now() + LIFE
+
+
+def typed_in(draft: BookingDraft, step: Step) -> dict[str, str]:
+    """What was typed into a step and never sent: it goes before the answers when the step is shown again."""
+    return json.loads(draft.typed).get(step, {})
 
 
 def first_incomplete(answers: Answers) -> Step:
@@ -128,6 +162,14 @@ def find_postcode(text: str) -> str | None:
     """A British postcode as it is written, E2 7JP, or None."""
     match = _POSTCODE.fullmatch(re.sub(r"[\s-]", "", text.upper()))
     return f"{match[1]} {match[2]}" if match else None
+
+
+def _forget_typed(draft: BookingDraft, names) -> None:
+    """What was answered is not typed any more."""
+    typed = json.loads(draft.typed or "{}")
+    left = {step: {name: text for name, text in found.items() if name not in names} for step, found in typed.items()}
+    if left != typed:
+        draft.typed = json.dumps({step: found for step, found in left.items() if found}, ensure_ascii=False)
 
 
 def _has_service(answers: Answers) -> bool:

@@ -148,14 +148,17 @@ def _iso(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
 
 
-def assign(repair: Repair, assignee_id: int | None, *, actor: Actor) -> Step | None:
+def assign(repair: Repair, assignee_id: int | None, *, actor: Actor, seen: str | None = None) -> Step | None:
     """Gives a locked repair to someone, or to nobody; returns how to take that back.
 
-    Assigning to who has it changes nothing.
+    Assigning to who has it changes nothing. `seen` is who had it on the person's screen, empty for nobody: if a
+    colleague has given it to another since, raises Stale.
     """
     actor.require("repair.assign")
     if assignee_id == repair.assignee_id:
         return None
+    if seen is not None and seen != str(repair.assignee_id or ""):
+        raise Stale({"assignee": (seen, repair.assignee_id, assignee_id)})
     if assignee_id is not None:
         person = db.session.get(Staff, assignee_id)
         if person is None or person.disabled_at or not person.actor.may("repair.move"):

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from flask_babel import gettext as _
 from sqlalchemy import func, select, update
 
 from shop.extensions import db
 from shop.models.actor import Actor
 from shop.models.base import utc_now
-from shop.models.errors import Invalid, NotFound
+from shop.models.errors import Invalid, NotFound, Stale
 from shop.models.permissions import Role
 from shop.models.staff import SignIn, Staff, initials
 from shop.services import passwords, second_factor
@@ -73,13 +74,21 @@ def _staff_row(row) -> StaffRow:
     return StaffRow(key, name, email, Role(role), *rest)
 
 
-def change_role(staff_id: int, role: str, *, actor: Actor) -> None:
-    """Raises Invalid for an unknown role or when no owner would be left. The same role again changes nothing."""
+def change_role(staff_id: int, role: str, *, seen: str | None = None, actor: Actor) -> None:
+    """Raises Invalid for an unknown role or when no owner would be left. The same role again changes nothing.
+
+    `seen` is the role that was on the screen: if a colleague has changed it since, raises Stale.
+    """
     person = _lock_for(staff_id, actor)
     if role not in list(Role):
         raise Invalid({"role": f"Choose one of: {', '.join(Role)}."})
     if role == person.role:
         return
+    if seen is not None and seen != person.role:
+        raise Stale(
+            {"role": (seen, person.role, role)},
+            _("A colleague changed this role while you were choosing. Nothing was changed by you. Choose again."),
+        )
     if role != Role.OWNER:
         _keep_an_owner(person)
     before, person.role = person.role, role

@@ -108,6 +108,17 @@ def list_unfinished(*, actor: Actor) -> list[StaffDraft]:
     return list(db.session.scalars(query.limit(MOST_DRAFTS)))
 
 
+def typed_at(path: str, *, actor: Actor) -> list[StaffDraft]:
+    """The actor's drafts of the forms at and around `path`: for the page that says that it is not there any more."""
+    parts = set(path.split("/")) - {""}
+    drafts = [draft for draft in list_unfinished(actor=actor) if draft.discarded_at is None]
+    return [
+        draft
+        for draft in drafts
+        if draft.address.partition("?")[0] == path or ({*draft.record.split("/")} - {""}) & parts
+    ]
+
+
 def count_unfinished(*, actor: Actor) -> int:
     query = select(StaffDraft.id).where(StaffDraft.staff_id == actor.id, StaffDraft.discarded_at.is_(None))
     return len(db.session.scalars(query.limit(MOST_DRAFTS)).all())

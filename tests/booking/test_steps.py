@@ -363,3 +363,54 @@ def test_draft_data_of_an_older_release_is_still_read(visitor):
     db.session.commit()
 
     assert visitor.page("details").status_code == 200
+
+
+def type_into(visitor, step: str, **texts):
+    """What the script of the wizard reports while somebody types."""
+    return visitor.client.post(f"/book/{visitor.token}/typed", data={"step": step, "texts": json.dumps(texts)})
+
+
+def test_what_is_typed_is_there_again_before_it_is_sent_or_right(visitor):
+    visitor.choose_device()
+    visitor.choose_faults()
+    visitor.choose_service()
+
+    answer = type_into(visitor, "details", name="Leila", email="leila@exa", phone="", password="no")
+
+    page = visitor.page("details").text
+    assert answer.status_code == 204
+    assert ('value="Leila"' in page, 'value="leila@exa"' in page, '"no"' in page) == (True, True, False)
+    assert answers(visitor).email == ""
+
+
+def test_what_was_sent_is_not_typed_any_more(visitor):
+    visitor.choose_device()
+    type_into(visitor, "fault", problem="It fell on")
+
+    visitor.choose_faults(problem="It fell on the stairs")
+
+    assert drafts.get_draft(visitor.token).typed == "{}"
+    assert answers(visitor).problem == "It fell on the stairs"
+
+
+@pytest.mark.parametrize("texts", ["", "[]", "nothing", "x" * 30_000])
+def test_report_that_no_script_of_ours_sends_is_refused(visitor, texts):
+    visitor.choose_device()
+
+    answer = visitor.client.post(f"/book/{visitor.token}/typed", data={"step": "fault", "texts": texts})
+
+    assert answer.status_code == 422
+    assert drafts.get_draft(visitor.token).typed == "{}"
+
+
+def test_typing_under_a_link_that_nobody_has_is_refused(visitor):
+    assert visitor.client.post("/book/nobody/typed", data={"step": "fault", "texts": "{}"}).status_code == 410
+
+
+def test_text_of_a_step_that_does_not_exist_or_is_endless_is_passed_over(visitor):
+    visitor.choose_device()
+
+    type_into(visitor, "review", problem="x")
+    type_into(visitor, "fault", problem="x" * 4_001)
+
+    assert drafts.get_draft(visitor.token).typed == "{}"

@@ -67,7 +67,7 @@ export class Typing {
       if (this.isRefused) continue;
       if (field.value !== defaultOf(field) && field.value !== value) others.push([field, value]);
       else if (value !== defaultOf(field)) {
-        isChanged ||= this.put(field, value, base);
+        isChanged = this.put(field, value, base) || isChanged;
         restored += 1;
       }
     }

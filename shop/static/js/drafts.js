@@ -19,6 +19,16 @@ function startIn(root) {
   }
 }
 
+/* Of two sides, the colleague's. */
+function takeTheirs(event) {
+  const button = event.target.closest("[data-take]");
+  const field = button && document.getElementById(button.dataset.take);
+  if (!field) return;
+  field.value = button.value;
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+  field.focus();
+}
+
 const typingOf = (node) => typings.get(node?.closest?.("form") ?? node?.form);
 
 function noteInput(event) {
@@ -73,3 +83,4 @@ async function showUnfinished(event) {
 
 if (person) startDrafts();
 document.addEventListener("toggle", showUnfinished, { capture: true });
+document.addEventListener("click", takeTheirs);

@@ -115,15 +115,20 @@ document.addEventListener("click", (event) => {
   openForm(link.getAttribute("href"));
 });
 
-/* Not saved: the words stand in the form, and what was typed stays. */
-function showUnsent(event, isUnsent) {
-  const words = event.detail.elt.querySelector?.("[data-unsent]");
-  if (words) words.hidden = !isUnsent;
+/* Not saved: the words stand in the form, and what was typed stays. Out of reach is one thing, not allowed another. */
+function showUnsent(event, name = "") {
+  const form = event.detail.elt;
+  for (const kind of ["unsent", "refused"]) {
+    const words = form.querySelector?.(`[data-${kind}]`);
+    if (words) words.hidden = kind !== name;
+  }
 }
 
-document.addEventListener("htmx:beforeRequest", (event) => showUnsent(event, false));
-document.addEventListener("htmx:sendError", (event) => showUnsent(event, true));
-document.addEventListener("htmx:responseError", (event) => showUnsent(event, true));
+document.addEventListener("htmx:beforeRequest", (event) => showUnsent(event));
+document.addEventListener("htmx:sendError", (event) => showUnsent(event, "unsent"));
+document.addEventListener("htmx:responseError", (event) => {
+  showUnsent(event, [403, 404, 410].includes(event.detail.xhr.status) ? "refused" : "unsent");
+});
 
 /* An act that went through closes its dialog. */
 document.addEventListener("acted", () => {

@@ -144,9 +144,10 @@ function showHere(row, people) {
 }
 
 function hereWords(people) {
-  const { oneHere, moreHere } = body().dataset;
-  const name = people[0].name.split(" ")[0];
-  return (people.length > 1 ? moreHere : oneHere).replace("{name}", name).replace("{n}", people.length - 1);
+  const { oneHere, oneWrites, moreHere } = body().dataset;
+  const [first] = [...people].sort((one, other) => Boolean(other.field) - Boolean(one.field));
+  const name = first.name.split(" ")[0];
+  return (people.length > 1 ? moreHere : first.field ? oneWrites : oneHere).replace("{name}", name).replace("{n}", people.length - 1);
 }
 
 function showCount() {

@@ -46,6 +46,21 @@ function showPeople(people) {
   );
   place.textContent = words.join(", ");
   place.classList.toggle("here", words.length > 0);
+  showAtFields(people, place.dataset.typingHere);
+}
+
+/* Who types in a field is told at its label, too, for whoever is about to write there. */
+function showAtFields(people, words) {
+  for (const old of document.querySelectorAll("[data-field-here]")) old.remove();
+  for (const { name, field } of people) {
+    const control = field && document.querySelector(`[data-typing="${CSS.escape(field)}"]`);
+    const label = control && document.querySelector(`label[for="${CSS.escape(control.id)}"]`);
+    if (!label) continue;
+    const mark = document.createElement("span");
+    Object.assign(mark, { className: "here field-here", textContent: words.replace("{name}", name.split(" ")[0]) });
+    mark.dataset.fieldHere = field;
+    label.after(mark);
+  }
 }
 
 /* Moving from field to field is one message, not two. */

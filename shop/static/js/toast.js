@@ -1,5 +1,6 @@
 /* Toasts at the foot: ten seconds, held while pointed at or focused, read out politely. One that can be undone runs by
    the server's time instead, for then its message leaves; it is offered again on the next page while time is left. */
+import { keyOf } from "./once.js";
 const LIFE_MS = 10_000;
 const TICK_MS = 250;
 const OFFER = "undo";
@@ -93,7 +94,8 @@ function end(offer) {
 async function takeBack(offer) {
   end(offer);
   remove(offer.toast);
-  const headers = { "HX-Request": "true", "X-CSRFToken": document.querySelector('meta[name="csrf-token"]')?.content ?? "" };
+  const token = document.querySelector('meta[name="csrf-token"]')?.content ?? "";
+  const headers = { "HX-Request": "true", "X-CSRFToken": token, "X-Request-Key": keyOf(offer) };
   const answer = await fetch(offer.url, { method: "POST", headers }).catch(() => null);
   const words = region().dataset;
   if (answer?.status === 401) return location.reload();

@@ -50,11 +50,49 @@ function stayWhileOffline(event) {
 }
 
 function goOnOnline() {
+  tellTyped();
   showUnsent(false);
   tellWhatChanged();
 }
 
+/* What is typed goes to the draft within two seconds, also before it is complete. */
+const QUIET_MS = 600;
+const MOST_MS = 1_500;
+let timer = null;
+let since = null;
+let told = "";
+
+function typedTexts() {
+  const form = document.getElementById("step-form");
+  const fields = [...(form?.elements ?? [])].filter((field) => field.matches("textarea, input:is([type=text], [type=email], [type=tel])"));
+  return JSON.stringify(Object.fromEntries(fields.map((field) => [field.name, field.value])));
+}
+
+async function tellTyped() {
+  const [, , token, step] = location.pathname.split("/");
+  const texts = typedTexts();
+  clearTimeout(timer);
+  since = null;
+  if (texts === told || !step || texts === "{}") return;
+  const csrf = document.querySelector('meta[name="csrf-token"]').content;
+  const body = new URLSearchParams({ csrf_token: csrf, step, texts });
+  const answer = await fetch(`/book/${token}/typed`, { method: "POST", body, keepalive: true }).catch(() => null);
+  if (answer?.ok) told = texts;
+  else timer = setTimeout(tellTyped, 2 * MOST_MS);
+}
+
+function noteTyped(event) {
+  if (!isStep(event.target)) return;
+  since ??= Date.now();
+  clearTimeout(timer);
+  timer = setTimeout(tellTyped, Math.max(0, Math.min(QUIET_MS, since + MOST_MS - Date.now())));
+}
+
 keepWhatIsOpen();
+told = typedTexts();
+document.addEventListener("input", noteTyped);
+window.addEventListener("pagehide", tellTyped);
+document.addEventListener("visibilitychange", () => document.hidden && tellTyped());
 document.addEventListener("submit", stayWhileOffline, { capture: true });
 document.addEventListener("htmx:sendError", (event) => {
   if (isStep(event.detail.elt)) showUnsent(true);
