@@ -83,7 +83,7 @@ def test_sign_in_on_the_way_to_a_ticket_says_that_its_text_is_kept(stranger_at, 
     page.goto(f"/admin/repairs/{number}")
 
     expect(page.get_by_role("heading", name="Sign in to the shop")).to_be_visible()
-    expect(page.get_by_text("What you typed into a ticket is kept in this tab")).to_be_visible()
+    expect(page.get_by_text("What you typed is kept")).to_be_visible()
 
 
 @pytest.mark.parametrize("key", ["s", "a"])
