@@ -228,7 +228,11 @@ def test_each_form_of_a_page_has_a_key_of_its_own_also_where_the_page_is_kept(be
 
 def test_what_scripts_post_by_themselves_carries_a_key_or_is_named():
     """htmx gets it from once.js; a `fetch` that posts names the header, or stands here with its reason."""
-    machines = {"wizard.js": "says what is typed; the last report holds", "draft_store.js": "the same, for the staff"}
+    machines = {
+        "wizard.js": "says what is typed; the last report holds",
+        "draft_store.js": "the same, for the staff",
+        "after_action.js": "says what one likes; twice is the same",
+    }
     bare = [
         path.name
         for path in (SHOP / "static/js").glob("*.js")
