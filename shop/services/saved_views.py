@@ -24,7 +24,7 @@ from shop.services.statements import insert_if_absent
 MOST_OF_A_PERSON = 50
 MOST_SHARED = 50
 _PLAIN = "open"
-# In the bar of who has not ordered it; the others are one press further on.
+# In the bar of who has not ordered it, with their own ones; the others are one press further on.
 _IN_THE_BAR = ("open", "late", "today", "mine", "unassigned", "approve", "parts", "ready")
 
 
@@ -71,7 +71,7 @@ def views_of(actor: Actor, preferences: Preferences, *, state: LogState | None =
     mine = [view for view in saved if view.is_shared or view.owner_id == actor.id]
     known = {view.slug: view for view in (*map(View, VIEWS), *mine)}
     own = tuple(slug for slug in preferences.tabs if slug in known)
-    bar = own or (*_IN_THE_BAR, *[view.slug for view in mine])
+    bar = own or (*_IN_THE_BAR, *[view.slug for view in mine if not view.is_shared])
     order = list(dict.fromkeys((*bar, *known)))
     wanted = (preferences.view, dict(firsts).get(actor.role or "", ""), _PLAIN)
     return Views(tuple(known[slug] for slug in order), tuple(bar), next(slug for slug in wanted if slug in known))

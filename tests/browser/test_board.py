@@ -79,6 +79,15 @@ def test_a_card_is_moved_by_mouse_with_the_checks_of_the_form(busy_shop, board, 
     assert status_of(busy_shop, number) == "in_repair"
     assert field_of(busy_shop, number, "diagnosis") == "Display broken, frame straight"
 
+    # One that the customer hears of shows the message first; not sent, not moved.
+    lift(board, number, "awaiting_parts")
+    expect(board.locator(".card-tag")).to_have_text("Asks first what the customer is told")
+    board.mouse.up()
+    expect(dialog).to_contain_text("This will send one e-mail to Hannah")
+    board.keyboard.press("Escape")
+    expect(card_in(board, "in_repair", number)).to_be_visible()
+    assert status_of(busy_shop, number) == "in_repair"
+
     # Escape puts a card back, and no ticket opens where it is let go.
     lift(board, number, "quality_check")
     board.keyboard.press("Escape")

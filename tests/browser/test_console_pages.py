@@ -16,6 +16,7 @@ PAGES = [
     "/admin/repairs/?view=lost",
     "/admin/repairs/?view=all",
     "/admin/outbox/waiting",
+    "/admin/repairs/views/",
     *[f"{TICKET}{part}" for part in ("", "/edit", "/move", "/assign")],
     *[
         f"/admin/{name}/"

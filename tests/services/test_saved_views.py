@@ -59,6 +59,7 @@ def test_private_view_is_nobody_elses(session, technician, manager, owner):
     view = saved("Mine", technician.actor)
 
     assert slugs(technician) == ["mine-2"]
+    assert views_of(technician).bar[-1] == "mine-2"
     assert slugs(owner) == []
     assert views_of(owner).read_filters({"view": view.slug}).faults == ("view",)
     with pytest.raises(NotFound):
@@ -69,7 +70,7 @@ def test_shared_view_is_everybodys(session, technician, manager, read_only):
     saved("Slow parts", manager.actor, shared=True)
 
     assert slugs(technician) == slugs(read_only) == ["slow-parts"]
-    assert views_of(technician).bar[-1] == "slow-parts"
+    assert (views_of(manager).bar[-1], views_of(technician).bar[-1]) == ("ready", "ready")
 
 
 def test_only_leaders_share_and_change_what_is_shared(session, technician, manager):
