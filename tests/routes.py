@@ -135,6 +135,7 @@ RIGHTS: dict[str, str] = {
     "outbox.resend": "outbox.resend",
     "load.index": "load.view",
     "load.unassigned": "load.view",
+    "load.finished": "load.productivity",
     "load.person": "load.view",
     "next.index": "repair.take",
     "next.take": "repair.take",

@@ -2,11 +2,10 @@
 
 from flask import request
 from flask_admin import Admin, expose
-from flask_login import current_user
 
 from shop.admin import load_words
 from shop.admin.access import requires
-from shop.admin.console import ROLE_LABELS, ConsoleView, show
+from shop.admin.console import ConsoleView, show
 from shop.models.base import utc_now
 from shop.models.errors import NotFound
 from shop.models.workload import days_ahead
@@ -19,13 +18,16 @@ class LoadView(ConsoleView):
     @requires("load.view")
     def index(self):
         state, branch = _where()
-        finished = None
-        if current_user.may("load.productivity"):
-            finished = productivity.last_days(branch, state=state)
-        return show(
-            "admin/load/page.html", "load_body", load=workload.team_load(branch, state), branch=branch,
-            finished=finished, role_labels=ROLE_LABELS, position=state.position,
-        )  # fmt: skip
+        load = workload.team_load(branch, state)
+        return show("admin/load/page.html", "load_body", load=load, position=state.position)
+
+    @expose("/finished")
+    @requires("load.productivity")
+    def finished(self):
+        """What each person handed over: asked for by the page itself, for it is the dearest of its parts."""
+        state, branch = _where()
+        found = productivity.last_days(branch, state=state)
+        return show("admin/load/finished.html", "finished_body", finished=found)
 
     @expose("/unassigned")
     @requires("load.view")

@@ -49,13 +49,25 @@ def test_bench_lists_its_tickets(browser_of, front_desk, technician):
     assert browser_of(front_desk).get("/admin/load/99999").status_code == 404
 
 
-def test_productivity_is_for_managers(browser_of, manager, technician):
-    repair = factories.repair(State.COLLECTED, assignee_id=technician.id)
-    repair.received_at = datetime.now(UTC) - timedelta(hours=5)
+@pytest.mark.parametrize("headers", [{}, HTMX], ids=["plain", "htmx"])
+def test_productivity_is_for_managers_and_leads_to_its_repairs(browser_of, manager, technician, headers):
+    for _ in range(2):
+        repair = factories.repair(State.COLLECTED, assignee_id=technician.id)
+        repair.received_at = datetime.now(UTC) - timedelta(hours=5)
+    factories.repair(State.CANCELLED, assignee_id=technician.id)
     db.session.commit()
 
-    assert "Handed over in the last 30 days" in browser_of(manager).get("/admin/load/").text
-    assert "Handed over in the last 30 days" not in browser_of(technician).get("/admin/load/").text
+    browser = browser_of(manager)
+    page = browser.get("/admin/load/finished", headers=headers).text
+    listed = browser.get(f"/admin/repairs/?view=handed-over&closed=30d&assignee={technician.id}").text
+
+    assert ("<html" in page) is not bool(headers)
+    assert f'view=handed-over&amp;closed=30d&amp;assignee={technician.id}" data-figure="2">2</a>' in page
+    assert "5 h</td>" in page
+    assert listed.count("data-repair=") == 2
+    assert 'hx-get="/admin/load/finished"' in browser.get("/admin/load/").text
+    assert browser_of(technician).get("/admin/load/finished").status_code == 404
+    assert "/admin/load/finished" not in browser_of(technician).get("/admin/load/").text
 
 
 def test_manager_sets_a_week(browser_of, manager, technician):
