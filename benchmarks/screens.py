@@ -22,6 +22,9 @@ SIZES = (10_000, 100_000, 1_000_000)
 # Name -> address. A screen that others live in as well is one line more.
 SCREENS: dict[str, str] = {
     "queue": "/admin/repairs/",
+    "dashboard": "/admin/",
+    "load": "/admin/load/",
+    "what is next": "/admin/next/",
     "board": "/admin/repairs/board",
     "palette": "/admin/palette/?q=whitc",
     "palette, mistyped": "/admin/palette/?q=hanah",
