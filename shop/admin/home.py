@@ -1,6 +1,7 @@
 """The dashboard: where everybody lands after signing in, with what needs them now."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import urlencode
 
 from flask import request
@@ -14,10 +15,10 @@ from shop.admin.console import Guarded, show
 from shop.admin.queue_rows import day_ends
 from shop.models.base import utc_now
 from shop.models.permissions import Role
-from shop.services import dashboard, live, queue, team, workload
+from shop.services import arrivals, dashboard, live, queue, team, workload
 from shop.services.memory import LogState, log_state
 
-_BENCH = {"view": "open", "waiting": "us", "assignee": "me"}
+MOST_COMING, MOST_FULL = 7, 3
 _FREE = {"view": "open", "waiting": "us", "assignee": "nobody"}
 
 
@@ -47,7 +48,7 @@ class Home(Guarded, AdminIndexView):
             pressing=dashboard.pressing(current_user.actor, day_ends=end, state=state),
             ready=dashboard.waiting_longest(state=state), ready_figure=_ready(counts), ready_value=work.ready_value,
             handed_over=dashboard.handed_over_today(day_ends=end, state=state), handed_url=_url(_HANDED_TODAY),
-            load=_load(branch, state), may_take=current_user.may("repair.take"),
+            load=_load(branch, state), coming=_coming(state), may_take=current_user.may("repair.take"),
         )  # fmt: skip
 
     @expose("/live/since")
@@ -129,6 +130,34 @@ def _uncollected_words(number: int) -> str:
 
 def _parts_words(number: int) -> str:
     return ngettext("%(num)s of yours waits for a part", "%(num)s of yours wait for parts", number)
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """Today's appointments: all of them as a figure, the next ones as rows, and the times that are full."""
+
+    figure: Figure
+    entries: list
+    full: tuple[datetime, ...]
+    arrived: int
+
+
+def _coming(state: LogState) -> Coming | None:
+    """For who stands at the counter or leads the shop; a technician looks at the bench."""
+    if current_user.role == Role.TECHNICIAN or not current_user.may("calendar.view"):
+        return None
+    found, now = arrivals.today(state=state), utc_now()
+    number = len(found.stretch.entries)
+    url = f"/admin/calendar/?{urlencode({'view': 'day', 'day': found.stretch.days[0]})}"
+    full = tuple(
+        sorted({
+            starts_at for (_service, starts_at), places in found.stretch.places.items()
+            if starts_at > now and places.taken >= places.capacity
+        })
+    )  # fmt: skip
+    return Coming(
+        Figure(number, str(number), url), found.not_arrived[:MOST_COMING], full[:MOST_FULL], len(found.arrived)
+    )
 
 
 def _ready(counts: queue.Counts) -> Figure:

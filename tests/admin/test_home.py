@@ -3,18 +3,22 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from sqlalchemy import event as sa_event
 
 from shop.extensions import db
-from shop.models.actor import SYSTEM
+from shop.models.actor import CUSTOMER, SYSTEM
 from shop.models.event import Delivery, DeliveryState, Event
 from shop.models.permissions import Role
 from shop.models.repair import Repair
 from shop.models.workflow import OPEN, State
+from shop.services import bookings, slots
 from shop.services.events import hold, record
 from tests import factories
+from tests.bookings import request
 
 HTMX = {"HX-Request": "true"}
+SIX_HOURS = timedelta(hours=6)
 FIGURE = re.compile(r'<a [^>]*?href="([^"]+)"[^>]*? data-figure="(\d+)"')
 
 
@@ -28,6 +32,8 @@ def figures(page):
 def rows_of(browser, url):
     """How many things the view lists: rows of the queue, or of the undelivered."""
     page = browser.get(url).text
+    if url.startswith("/admin/calendar/"):
+        return page.partition('<table class="cal"')[2].partition("</table>")[0].count('class="cal-entry"')
     listed = page.count("data-repair=") or len(re.findall("<tr>", page.partition("<tbody>")[2]))
     assert " data-more>" not in page, "more than one page: the test has too many"
     return listed
@@ -48,6 +54,13 @@ def busy(app, technician, front_desk):
         old = factories.repair(state, total=9900)
         old.closed_at = now - timedelta(days=2)
     db.session.commit()
+
+
+@pytest.fixture
+def frozen_morning(app):
+    """Tuesday 24 November 2026, 10:00 in London, before anybody signs in."""
+    with time_machine.travel(datetime(2026, 11, 24, 10, tzinfo=UTC), tick=False):
+        yield datetime.now(UTC)
 
 
 @pytest.fixture
@@ -123,6 +136,20 @@ def test_take_next_stands_only_where_it_may_be_used(browser_of, technician, fron
     assert "/admin/next/take" not in browser_of(front_desk).get("/admin/").text
 
 
+def test_counter_sees_who_comes_today_and_technicians_do_not(browser_of, frozen_morning, front_desk, technician):
+    start = slots.list_slots(factories.location(), "in_store", start=frozen_morning, end=frozen_morning + SIX_HOURS)[2]
+    repair = bookings.create_booking(request(slot_start=start.start), actor=CUSTOMER, source="wizard")
+    db.session.commit()
+
+    page, bench = (browser_of(person).get("/admin/").text for person in (front_desk, technician))
+
+    coming = page.partition('id="coming"')[2].partition("</section>")[0]
+    assert (repair.number in coming, 'data-figure="1"' in coming) == (True, True)
+    assert f"/admin/calendar/{repair.number}/arrive" in coming
+    assert 'id="coming"' not in bench
+    assert [(url, rows_of(browser_of(front_desk), url)) for url, _ in figures(page)] == figures(page)
+
+
 def test_reader_sees_no_load(browser_of, busy, read_only, manager):
     assert "/admin/load/" not in browser_of(read_only).get("/admin/").text
     assert "/admin/load/" in browser_of(manager).get("/admin/").text
@@ -149,7 +176,8 @@ def test_dashboard_takes_few_statements_and_none_more_with_more_repairs(app, bro
     sent.clear()
     browser.get("/admin/")
 
-    assert later <= first <= 20
+    assert first <= 24  # it also reads the staff
+    assert later <= 20
     assert len([text for text in sent if not text.startswith("BEGIN")]) <= 8  # nothing has changed since
 
 
