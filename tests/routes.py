@@ -255,9 +255,8 @@ def make_world(repair: Repair, *, target: Staff, sign_in: SignIn | None = None) 
         reason="Stocktaking",
     )  # fmt: skip
     db.session.add(block)
-    view = SavedView(
-        slug="kept", name="Kept", owner_id=target.id, is_shared=True, arguments='{"view": "late"}', version=0
-    )
+    owner_id = sign_in.staff_id if sign_in else target.id
+    view = SavedView(slug="kept", name="Kept", owner_id=owner_id, is_shared=False, arguments="{}", version=0)
     db.session.add(view)
     db.session.commit()
     return World(

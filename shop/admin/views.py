@@ -47,6 +47,8 @@ class ViewsView(ConsoleView):
     @requires("view.save")
     def edit(self, view_id: int):
         """Another name, for everybody or for oneself; `filters` takes over those of the address."""
+        if not saved_views.is_here(view_id, actor=current_user.actor):
+            return _gone()
         if request.method == "GET":
             return _edit_form(view_id)
         view = saved_views.lock_view(view_id, actor=current_user.actor)
@@ -68,6 +70,9 @@ class ViewsView(ConsoleView):
     @expose("/<row_id:view_id>/delete", methods=["POST"])
     @requires("view.save")
     def delete(self, view_id: int):
+        """Asked again it says that the view is gone."""
+        if not saved_views.is_here(view_id, actor=current_user.actor):
+            return _gone()
         saved_views.delete_view(saved_views.lock_view(view_id, actor=current_user.actor), actor=current_user.actor)
         db.session.commit()
         return _done(_("View deleted"), way=url_for("views.index"))
@@ -199,6 +204,12 @@ def _edit_form(view_id: int, *, faults=None, theirs: str = "", status: int = 200
         longest=LONGEST_NAME, seen=view.version, theirs=theirs, filters=_filters(),
         takes_filters=not asks_nothing(request.args) and _filters().arguments() != {"view": view.slug},
     )  # fmt: skip
+
+
+def _gone():
+    """Deleted meanwhile, or private to another: a clear word and a way on."""
+    db.session.rollback()
+    return _done(_("This view is not here any more."), way=url_for("views.index"))
 
 
 def _done(message: str, *, way: str):

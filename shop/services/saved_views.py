@@ -105,6 +105,12 @@ def save_view(name: str, filters: Filters, *, is_shared: bool, actor: Actor) -> 
     return view
 
 
+def is_here(view_id: int, *, actor: Actor) -> bool:
+    """Whether there is such a view that this person may open."""
+    view = db.session.get(SavedView, view_id)
+    return view is not None and (view.is_shared or view.owner_id == actor.id)
+
+
 def get_view(view_id: int, *, actor: Actor) -> SavedView:
     """The view as it is. Raises NotFound, also for what is private to another."""
     view = db.session.get(SavedView, view_id)

@@ -172,13 +172,16 @@ def test_deleted_view_says_that_it_is_gone_with_a_way_on(office, bench, session,
 
 
 @pytest.mark.parametrize("path", ["edit", "delete"])
-def test_view_of_another_or_of_nobody_is_not_found(bench, office, session, manager, path):
+def test_view_of_another_or_of_nobody_is_not_here(bench, office, session, manager, path):
     view = saved_views.save_view("Own", filters.parse_filters({}), is_shared=False, actor=manager.actor)
     session.commit()
 
     for key in (view.id, 987_654):
-        assert bench.post(f"{VIEWS}{key}/{path}", data={"name": "x", "seen": 1}).status_code == 404
-    assert bench.get(f"{VIEWS}{view.id}/edit").status_code == 404
+        answer = bench.post(f"{VIEWS}{key}/{path}", data={"name": "x", "seen": 1})
+        assert (answer.status_code, answer.location) == (303, VIEWS)
+        assert "This view is not here any more." in bench.get(VIEWS).text
+    assert bench.get(f"{VIEWS}{view.id}/edit").location == VIEWS
+    assert session.query(SavedView).one().name == "Own"
     assert "Own" not in bench.get(VIEWS).text
 
 
