@@ -191,10 +191,11 @@ def _key(stretch: Stretch, moment: datetime) -> tuple[str, int]:
     return f"{local:%H:%M}", local.fold
 
 
-def _in_order(key: tuple[str, int]) -> tuple[int, int]:
+def _in_order(key: tuple[str, int]) -> tuple[float, int]:
     """By the clock; when it is put back, the hour that comes again follows the first one as a whole."""
     label, fold = key
-    return int(label[:2]) * 60 + int(label[3:]) + 60 * fold, -fold
+    hour, minute = int(label[:2]) * 60, int(label[3:])
+    return (hour + 59.5, minute) if fold else (hour + minute, 0)
 
 
 def _local_day(stretch: Stretch, moment: datetime | None) -> date:
