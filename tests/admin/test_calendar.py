@@ -182,6 +182,7 @@ def test_missed_asks_first_and_waits_for_the_time(app, frozen, desk):
 
     with time_machine.travel(soon + timedelta(minutes=15), tick=False):
         asked = desk.get(path, headers=HTMX)
+        db.session.rollback()
         answer = desk.post(path, data={"tell": "now"}, headers=HTMX)
 
     assert ("<dialog" in asked.text, answer.status_code, last_verb(repair)) == (True, 204, "repair.missed")
