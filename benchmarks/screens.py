@@ -28,6 +28,7 @@ SCREENS: dict[str, str] = {
     "board": "/admin/repairs/board",
     "palette": "/admin/palette/?q=whitc",
     "palette, mistyped": "/admin/palette/?q=hanah",
+    "calendar": "/admin/calendar/?view=week",
 }
 
 

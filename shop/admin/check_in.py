@@ -17,7 +17,7 @@ from shop.services.locations import list_locations
 from shop.services.pricing import URGENCIES
 from shop.words import URGENCIES as URGENCY_WORDS
 
-MOST_DEVICES = 6
+MOST_DEVICES = 4
 _TEXTS = ("phone", "email", "name", "device", "problem", "place")
 _LONGEST = 6_000
 
@@ -50,7 +50,17 @@ def _typed() -> dict[str, str]:
     values = request.values
     typed = {name: values.get(name, "").replace("\x00", "")[:_LONGEST] for name in _TEXTS}
     typed |= {name: values.get(name, "").strip()[:20] for name in ("customer_id", "device_id", "urgency", "locale")}
+    # A choice holds for the words that it was offered for: who types on has not chosen from the new list yet.
+    if values.get("seen_device", typed["device"]) != typed["device"]:
+        typed["device_id"] = ""
+    if values.get("seen_who", who_of(typed)) != who_of(typed):
+        typed["customer_id"] = ""
     return typed | {"location": values.get("location", "").strip()[:40]}
+
+
+def who_of(typed: dict[str, str]) -> str:
+    """What the list of customers on file was made of."""
+    return "|".join(typed[name] for name in ("phone", "email", "name"))
 
 
 def _request(typed: dict[str, str]) -> CheckIn:
@@ -76,10 +86,11 @@ def _branch(slug: str):
 def _page(typed: dict[str, str], *, faults=None, status: int = 200, block: str | None = None):
     known = check_ins.find_known(phone=typed["phone"], email=typed["email"], name=typed["name"])
     devices = catalogue.search_devices(typed["device"], limit=MOST_DEVICES).items if typed["device"].strip() else ()
+    likely = known[0].id if len(known) == 1 and check_ins.is_called(known[0], typed["name"]) else None
     return show(
         "admin/check_in/page.html", block, status=status,
-        typed=typed, known=known, devices=devices, faults=faults or {}, urgencies=URGENCY_WORDS.items(),
-        branches=list_locations(),
+        typed=typed, known=known, likely=likely, devices=devices, faults=faults or {}, urgencies=URGENCY_WORDS.items(),
+        branches=list_locations(), who=who_of(typed),
     )  # fmt: skip
 
 

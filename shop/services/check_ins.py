@@ -24,7 +24,7 @@ from shop.services.filters import parse_filters
 from shop.services.pricing import URGENCIES
 from shop.services.repairs import next_repair_id, number_of
 
-MOST_KNOWN = 6
+MOST_KNOWN = 4
 LONGEST_PLACE = 40
 _PRIORITY = {"same_day": 1, "express": 2, "standard": 3}
 
@@ -91,6 +91,12 @@ def check_in(request: CheckIn, location: Location, *, actor: Actor) -> Repair:
     names = {"customer": customer.name, "email": customer.email, "phone": customer.phone, "device": device.label}
     record("repair.checked_in", repair, actor=actor, body=body, detail=names)
     return repair
+
+
+def is_called(known: Known, typed: str) -> bool:
+    """True if what is typed so far can be this customer's name: one telephone may belong to a family."""
+    words = one_line(known.name).casefold().split()
+    return all(any(word.startswith(part) for word in words) for part in one_line(typed).casefold().split())
 
 
 def find_known(*, phone: str = "", email: str = "", name: str = "") -> list[Known]:

@@ -62,6 +62,25 @@ def test_check_in_for_a_customer_on_file_makes_no_second_one(app, desk, cracked_
     assert db.session.scalar(select(func.count()).select_from(Customer)) == 1
 
 
+def test_one_telephone_may_belong_to_two_people(app, desk, cracked_iphone):
+    cracked_iphone.customer.phone = "+447700900418"
+    db.session.commit()
+    asked, checked = {"phone": "07700 900418"}, f'value="{cracked_iphone.customer.id}" checked'
+
+    alone = desk.get("/admin/check-in/known", query_string=asked, headers=HTMX).text
+    hannah = desk.get("/admin/check-in/known", query_string={**asked, "name": "hannah w"}, headers=HTMX).text
+    peter = desk.get("/admin/check-in/known", query_string={**asked, "name": "Peter"}, headers=HTMX).text
+
+    assert (checked in alone, checked in hannah, checked in peter) == (True, True, False)
+
+
+def test_a_choice_from_the_list_of_other_words_does_not_hold(app, desk):
+    desk.post("/admin/check-in/", data=form(device="iphone 14 pro max", seen_device="iphone 14 pro"))
+
+    repair = db.session.scalars(select(Repair)).one()
+    assert (repair.device.label, repair.device.model_id) == ("iphone 14 pro max", None)
+
+
 def test_devices_are_found_however_they_are_typed(app, desk):
     piece = desk.get("/admin/check-in/known", query_string={"device": "ipone 14 pro"}, headers=HTMX).text
 

@@ -44,14 +44,14 @@ def api_booking(
 
 def hand_over(base: str, number: str) -> None:
     """The front desk takes the device in, beside the browser."""
-    with _shop_at(base).app_context():
+    with shop_at(base).app_context():
         marta = staff.find_staff("marta@revivatech.example") or staff.find_staff("ellie@revivatech.example")
         repairs.move(repairs.lock_repair(number), State.RECEIVED, actor=marta.actor)
         db.session.commit()
 
 
 @cache
-def _shop_at(base: str) -> Flask:
+def shop_at(base: str) -> Flask:
     """The shop's own code on the data of that server."""
     return create_app(load_settings(SHOP_DATA=SERVERS[base], SECRET_KEY="tests" * 8, LOG_LEVEL="ERROR", REDIS_URL=""))
 
