@@ -18,6 +18,7 @@ from shop.extensions import db
 from shop.services import (
     bulk_work,  # noqa: F401 - registers the handler of long changes of many tickets
     deliveries,
+    forecasts,
     housekeeping,
     live,
     mails,  # noqa: F401 - registers the handler of mail deliveries
@@ -36,6 +37,7 @@ REST_SECONDS = 0.04
 # Not at the very start, when there is most to do.
 TIDY_FIRST_AFTER_SECONDS = 60.0
 TIDY_EVERY_SECONDS = 3600.0
+FORESEE_EVERY_SECONDS = 3.0
 
 
 def init_app(app: Flask) -> None:
@@ -50,7 +52,7 @@ def init_app(app: Flask) -> None:
 def start_embedded(app: Flask) -> Callable[[], None]:
     """Starts relay, deliveries and housekeeping in this process; returns a function that stops them."""
     dispatcher = ThreadDispatcher(app)
-    threads = Relay(app, dispatcher), Housekeeper(app)
+    threads = Relay(app, dispatcher), Housekeeper(app), Foreseer(app)
     for thread in threads:
         thread.start()
 
@@ -146,6 +148,33 @@ class Housekeeper(threading.Thread):
         forgotten = housekeeping.forget_old(is_stopping=self.stopping.is_set)
         if forgotten.total:
             log.info("housekeeping", **asdict(forgotten))
+
+
+class Foreseer(threading.Thread):
+    """Foresees along the log every few seconds, and once an hour those repairs anew whose date has passed."""
+
+    def __init__(self, app: Flask):
+        super().__init__(name="foreseer", daemon=True)
+        self.app = app
+        self.stopping = threading.Event()
+
+    def run(self) -> None:
+        refreshed = time.monotonic()
+        while not self.stopping.wait(FORESEE_EVERY_SECONDS):
+            is_due = time.monotonic() - refreshed > TIDY_EVERY_SECONDS
+            try:
+                with self.app.app_context():
+                    if _reads(forecasts.has_work):
+                        forecasts.follow(is_stopping=self.stopping.is_set)
+                    if is_due:
+                        forecasts.refresh(is_stopping=self.stopping.is_set)
+            except Exception:
+                log.warning("forecasts_failed", exc_info=True)
+            refreshed = time.monotonic() if is_due else refreshed
+
+    def stop(self) -> None:
+        self.stopping.set()
+        self.join(timeout=5)
 
 
 class ThreadDispatcher:

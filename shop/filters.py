@@ -45,6 +45,11 @@ def day_month(moment: datetime | None) -> str:
     return format_date(to_user_timezone(moment), gettext("d MMMM")) if moment else ""
 
 
+def month_words(moment: datetime) -> str:
+    """Nov: a month on an axis."""
+    return format_date(to_user_timezone(moment), "LLL")
+
+
 def local_time(moment: datetime | None) -> str:
     return format_time(moment, "HH:mm") if moment else ""
 
@@ -93,7 +98,7 @@ def marked(text: str, words: Sequence[str]) -> list[tuple[str, bool]]:
 
 def init_app(app: Flask) -> None:
     for function in (
-        money, moment, local_datetime, local_date, long_date, day_month, local_time, ago, due_words,
+        money, moment, local_datetime, local_date, long_date, day_month, month_words, local_time, ago, due_words,
         translated, highlighted, marked, short_name, label_time,
     ):  # fmt: skip
         app.jinja_env.filters[function.__name__] = function

@@ -19,7 +19,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker import SimpleWorker
 
-from shop.background import Housekeeper, Relay, ThreadDispatcher
+from shop.background import Foreseer, Housekeeper, Relay, ThreadDispatcher
 from shop.services import deliveries, redis_client, wake
 
 log = structlog.get_logger(__name__)
@@ -48,13 +48,15 @@ def run_worker(app: Flask) -> None:
     with app.app_context():
         local = ThreadDispatcher(app)
         relay = Relay(app, QueueDispatcher(redis_client.client(), fallback=local), passed=ALIVE.touch)
-        housekeeper = Housekeeper(app)
+        beside = Housekeeper(app), Foreseer(app)
         relay.start()
-        housekeeper.start()
+        for thread in beside:
+            thread.start()
         WakeListener(redis_client.blocking_client(), redis_client.wake_channel()).start()
         _work_queue(redis_client.blocking_client())
         relay.stop()
-        housekeeper.stop()
+        for thread in beside:
+            thread.stop()
         local.stop()
 
 

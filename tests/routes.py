@@ -134,6 +134,7 @@ RIGHTS: dict[str, str] = {
     "outbox.preview": "outbox.view",
     "outbox.resend": "outbox.resend",
     "load.index": "load.view",
+    "promises.index": "promise.view",
     "load.unassigned": "load.view",
     "load.finished": "load.productivity",
     "load.person": "load.view",

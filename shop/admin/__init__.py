@@ -21,6 +21,7 @@ from shop.admin import (
     outbox,
     palette,
     price_rules,
+    promises,
     recover,
     roster,
     sign_in,
@@ -42,5 +43,5 @@ def init_app(app: Flask) -> None:
     admin.add_view(RepairsView("Repairs", path="repairs"))
     system = (health, staff, account, recover, undo, style)
     work = (bulk, find, palette, calendar, check_in, opening, load, next_ticket, roster, views)
-    for screen in (*work, catalogue, price_rules, audit, outbox, *system):
+    for screen in (*work, catalogue, price_rules, promises, audit, outbox, *system):
         screen.init_app(admin)

@@ -41,7 +41,13 @@ NAVIGATION = (
             (_l("Price rules"), "tag", "/admin/price-rules/", "pricing.view", False),
         ),
     ),
-    (_l("Insight"), ((_l("Audit log"), "scroll-text", "/admin/audit/", "audit.view", False),)),
+    (
+        _l("Insight"),
+        (
+            (_l("Promises"), "circle-check", "/admin/promises/", "promise.view", False),
+            (_l("Audit log"), "scroll-text", "/admin/audit/", "audit.view", False),
+        ),
+    ),
     (
         _l("System"),
         (

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from types import SimpleNamespace
 
 from flask import current_app, request
 from flask_babel import get_locale, get_timezone, to_user_timezone
@@ -14,7 +15,7 @@ from markupsafe import Markup
 from shop.models.base import utc_now
 from shop.models.staff import initials
 from shop.models.workflow import NEVER_LATE
-from shop.services import locations, queue, saved_views, staff, triage
+from shop.services import locations, queue, risk, saved_views, staff, triage
 from shop.services.memory import LogState, log_state, recall
 
 _REMEMBERED = 4096
@@ -34,6 +35,8 @@ class Tab:
 _LABELS = {
     "open": _l("All open"),
     "late": _l("Late"),
+    "at-risk": _l("At risk"),
+    "stalled": _l("Stalled"),
     "today": _l("Due today"),
     "mine": _l("My bench"),
     "unassigned": _l("Unassigned"),
@@ -80,7 +83,7 @@ def tabs(counts: queue.Counts, views: saved_views.Views) -> tuple[list[Tab], lis
             view.slug,
             label_of(view),
             counts.of(view.filters, me=current_user.id),
-            risk=view.slug == "late",
+            risk=view.slug in {"late", "at-risk"},
             changeable=view.id if view.id and saved_views.may_change(view, current_user.actor) else 0,
         )
         for view in views.all
@@ -116,6 +119,6 @@ def _changed_rows(filters: queue.Filters, numbers: list[str], end: datetime) -> 
 
 @lru_cache(maxsize=_REMEMBERED)
 def _render(values: tuple, names: tuple, gone: bool, _minute: int, _locale: str) -> Markup:
-    row = dict(zip(names, values, strict=True))
+    row = SimpleNamespace(**dict(zip(names, values, strict=True)))
     template = current_app.jinja_env.get_template("admin/repairs/_row.html")
-    return Markup(template.render(row=row, gone=gone, initials=initials, now=utc_now(), never_late=NEVER_LATE))  # noqa: S704 - escaped inside
+    return Markup(template.render(row=row, gone=gone, initials=initials, risk=risk.explain(row), never_late=NEVER_LATE))  # noqa: S704 - escaped inside

@@ -10,7 +10,7 @@ from shop.models.base import utc_now
 from shop.models.event import Event
 from shop.models.repair import Note, Repair
 from shop.models.workflow import MAIN_ROAD, NEVER_LATE, State
-from shop.services import appointments, bookings, locations, repairs, staff, told, undo
+from shop.services import appointments, bookings, locations, promise_view, repairs, staff, told, undo
 from shop.services.memory import LogState, recall
 from shop.services.told import Outcome, Told
 
@@ -65,6 +65,7 @@ def ticket_facts(repair: Repair, *, state: LogState, note: str = "", note_faults
         "booking": appointments.find_booking(repair),
         "tracking_url": bookings.tracking_path(repair),
         "late": repair.due_at < utc_now() and repair.status not in NEVER_LATE,
+        **promise_view.facts_of(repair, state=state),
         "steps": _steps(repair, events),
         "entries": _entries(events, notes, people, branches, messages),
         "has_branches": len(branches) > 1,

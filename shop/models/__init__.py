@@ -10,6 +10,7 @@ from shop.models import (  # noqa: F401
     location,
     outbox,
     pricing,
+    promise,
     repair,
     roster,
     saved_view,

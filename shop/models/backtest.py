@@ -10,7 +10,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import count
+from itertools import count, islice
 
 from shop.models.forecast import (
     FEWEST,
@@ -25,7 +25,7 @@ from shop.models.forecast import (
 )
 
 # The calibration looks back over so many promises that have ended, from so many cases, as long as promises last.
-_PROMISES, _CASES, _MOST = 300, 100, 6000
+_PROMISES, _CASES, _MOST = 300, 300, 6000
 # It is made anew after so many promises, or a fiftieth of those it looks at.
 _EVERY = 10
 _CASUAL = 100
@@ -56,7 +56,6 @@ class Promise:
     naive: float = 0.0
     took: float | None = None
     known: list[bool] = field(default_factory=lambda: [False] * len(TARGETS))
-    forgotten: bool = False
 
     def held(self, target: int) -> bool:
         return self.took is not None and self.took <= self.within[target]
@@ -94,12 +93,15 @@ class _Replay:
     def _complete(self, case: str, at: float) -> None:
         del self.underway[case]
         promises = self.promised.pop(case, [])
+        counted: set[tuple] = set()
         for promise in promises:
             promise.took = at - promise.at
-            for key in promise.keys:
+            # A case that stood at the same point ten times says it once.
+            for key in set(promise.keys) - counted:
                 self.windows[key].add(promise.took, promise.load)
+            counted.update(promise.keys)
             insort(self.everything, promise.took)
-        self.calibration.complete(promises)
+        self.calibration.complete(promises, at)
 
     def _promise(self, line: Happened, at: float) -> Promise:
         promise = Promise(line.moment, at, _kinds(line, self.underway[line.case], at), len(self.underway), line.case)
@@ -118,8 +120,9 @@ class _Calibration:
         self.levels = list(TARGETS)
         self.corrections = [Correction(target) for target in TARGETS]
         self.waiting = [0] * len(TARGETS)
-        self.recent: deque[Promise] = deque()
-        self.ended: defaultdict[str, int] = defaultdict(int)
+        # Cases completed of late with their promises, and promises of cases that are open.
+        self.completed: deque[tuple[float, list[Promise]]] = deque()
+        self.open: dict[int, Promise] = {}
         self.ends = self.made = 0
         self.deadlines: list[tuple[float, int, int, Promise]] = []
         self.order = count()
@@ -130,19 +133,22 @@ class _Calibration:
             _, _, target, promise = heapq.heappop(self.deadlines)
             self._settle(promise, target, held=False)
 
-    def complete(self, promises: Sequence[Promise]) -> None:
-        for promise in promises:
-            if promise.within:
-                for target in range(len(TARGETS)):
-                    self._settle(promise, target, held=promise.held(target))
-                if not promise.forgotten:
-                    self.ends += 1
-                    self.ended[promise.case] += 1
+    def complete(self, promises: Sequence[Promise], now: float) -> None:
+        made = [promise for promise in promises if promise.within]
+        for promise in made:
+            for target in range(len(TARGETS)):
+                self._settle(promise, target, held=promise.held(target))
+            self.open.pop(id(promise), None)
+        if made:
+            self.completed.append((now, made))
+            self.ends += len(made)
+        while len(self.completed) > _CASES and self.ends - len(self.completed[0][1]) > _PROMISES:
+            self.ends -= len(self.completed.popleft()[1])
 
     def promise(self, promise: Promise) -> None:
         self.made += 1
-        if self.made % max(_EVERY, len(self.recent) // 50) == 0 and len(self.recent) >= _CASUAL:
-            self.levels = product_limit(_outcome(past, promise.at) for past in self.recent)
+        if self.made % max(_EVERY, (self.ends + len(self.open)) // 50) == 0 and self.ends >= _CASUAL:
+            self.levels = product_limit(self._stretches(promise.at))
         within = [
             duration_at(promise.curve, correction.apply(level))
             for level, correction in zip(self.levels, self.corrections, strict=True)
@@ -151,8 +157,7 @@ class _Calibration:
         for target, duration in enumerate(promise.within):
             self.waiting[target] += 1
             heapq.heappush(self.deadlines, (promise.at + duration, next(self.order), target, promise))
-        self.recent.append(promise)
-        self._forget(promise.at)
+        self.open[id(promise)] = promise
 
     def _settle(self, promise: Promise, target: int, *, held: bool) -> None:
         if not promise.known[target]:
@@ -160,23 +165,18 @@ class _Calibration:
             self.waiting[target] -= 1
             self.corrections[target].settle(held, waiting=self.waiting[target])
 
-    def _forget(self, now: float) -> None:
-        while len(self.recent) > _MOST or (
-            self.ends > _PROMISES and len(self.ended) > _CASES and now - self.recent[0].at > self.recent[0].curve[-2]
-        ):
-            oldest = self.recent.popleft()
-            oldest.forgotten = True
-            if oldest.took is not None:
-                self.ends -= 1
-                self.ended[oldest.case] -= 1
-                if not self.ended[oldest.case]:
-                    del self.ended[oldest.case]
+    def _stretches(self, now: float) -> Iterator[tuple[float, float, bool]]:
+        """What became, since the oldest of the latest completions, of all promises that were open in that time."""
+        since = self.completed[0][0]
+        for _, promises in self.completed:
+            for promise in promises:
+                yield _begin(promise, since), level_of(promise.curve, promise.took or 0.0), True
+        for promise in islice(self.open.values(), None, None, len(self.open) // _MOST + 1):
+            yield _begin(promise, since), level_of(promise.curve, now - promise.at), False
 
 
-def _outcome(promise: Promise, now: float) -> tuple[float, bool]:
-    if promise.took is not None:
-        return level_of(promise.curve, promise.took), True
-    return level_of(promise.curve, now - promise.at), False
+def _begin(promise: Promise, since: float) -> float:
+    return level_of(promise.curve, since - promise.at) if since > promise.at else -1.0
 
 
 def _kinds(line: Happened, past: list[tuple[float, str]], at: float) -> tuple:

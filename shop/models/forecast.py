@@ -21,7 +21,7 @@ LEVELS = (
 FEWEST, LATEST = 40, 500
 
 # The integral part of the calibration: its step, how fast it forgets, and how waiting promises slow it down.
-_STEP, _LEAK, _WAITING = 0.05, 0.001, 100.0
+_STEP, _LEAK, _WAITING = 0.07, 0.001, 1000.0
 _LOWEST, _HIGHEST = 0.01, 0.99
 # Above this level the durations of the past are used up, and a promise must reach beyond the longest of them.
 _BEYOND = math.log(0.995 / 0.005)
@@ -66,22 +66,25 @@ def level_of(curve: Curve, duration: float) -> float:
     return LEVELS[place - 1] + (LEVELS[place] - LEVELS[place - 1]) * (duration - below) / (above - below)
 
 
-def product_limit(outcomes: Iterable[tuple[float, bool]], targets: Sequence[float] = TARGETS) -> list[float]:
-    """Kaplan and Meier's estimate of the levels below which the target shares of promises ended.
+def product_limit(outcomes: Iterable[tuple[float, float, bool]], targets: Sequence[float] = TARGETS) -> list[float]:
+    """Kaplan and Meier's estimate of the levels below which the target shares of promises end, by today's pace.
 
-    An outcome is the level at which a job was ready, and True; or the level that it has reached without being
-    ready, and False. Where none of the promises says how far a share reaches, the furthest level of all stands.
+    An outcome is a stretch of one job: the level that it had reached when the stretch began, the level at its end,
+    and whether it was ready there. Begun above 0 it is left-truncated, not ready at its end it is censored.
+    Where none says how far a share reaches, the furthest level of all stands.
     """
-    ordered = sorted(outcomes)
+    stretches = list(outcomes)
+    begun = sorted(begin for begin, _, _ in stretches)
+    ended = sorted((end, is_ready) for _, end, is_ready in stretches)
     found: list[float] = []
-    alive, count = 1.0, len(ordered)
-    for place, (level, is_ready) in enumerate(ordered):
+    alive = 1.0
+    for place, (level, is_ready) in enumerate(ended):
         if is_ready:
             # One more than are at risk: the job that is to be promised counts among them.
-            alive *= 1 - 1 / (count - place + 1)
+            alive *= 1 - 1 / max(bisect_left(begun, level) - place + 1, 2)
             while len(found) < len(targets) and 1 - alive >= targets[len(found)]:
                 found.append(level)
-    furthest = ordered[-1][0] if ordered else 1.0
+    furthest = ended[-1][0] if ended else 1.0
     return found + [max(furthest, 1.0)] * (len(targets) - len(found))
 
 

@@ -36,6 +36,23 @@ class OpeningHours:
             left -= closes - begin
         raise ValueError("the opening hours leave no time for this")
 
+    def minutes_between(self, start: datetime, end: datetime) -> int:
+        """Whole minutes of opening time between two moments in UTC; none where the end comes first."""
+        passed = timedelta()
+        for opens, closes in self._periods_from(start):
+            if opens >= end:
+                break
+            passed += min(closes, end) - max(opens, start)
+        return int(passed.total_seconds() // 60)
+
+    def on_the_quarter(self, moment: datetime) -> datetime:
+        """The next quarter of an hour, as a person says a time, but never past the closing that comes first."""
+        local = moment.astimezone(self.zone)
+        over = timedelta(minutes=local.minute % 15, seconds=local.second, microseconds=local.microsecond)
+        rounded = moment + timedelta(minutes=15) - over if over else moment
+        closing = next((closes for _, closes in self._periods_from(moment - timedelta(microseconds=1))), rounded)
+        return min(rounded, closing)
+
     def _periods_from(self, start: datetime) -> Iterator[tuple[datetime, datetime]]:
         day = start.astimezone(self.zone).date()
         for offset in range(_HORIZON_DAYS):

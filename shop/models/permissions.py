@@ -46,6 +46,7 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "audit.view": _LEADERS,
     "health.view": _LEADERS,
     "load.view": _WORKERS,
+    "promise.view": _EVERYONE,
     "load.productivity": _LEADERS,
     "roster.own": _EVERYONE,
     "roster.manage": _LEADERS,

@@ -14,7 +14,7 @@ from shop.models.base import utc_now
 from shop.models.text import one_line
 from shop.public.blueprint import bp
 from shop.public.calendar_file import appointment
-from shop.services import appointments, consent, qr_codes, repairs, tracking
+from shop.services import appointments, consent, promise_view, qr_codes, repairs, tracking
 
 LIMIT = "8 per minute; 60 per hour"
 
@@ -67,6 +67,7 @@ def track(token: str):
     entries = tracking.history(repair)
     facts = {
         "repair": repair, "entries": entries, "steps": tracking.progress(repair, entries),
+        "promise": promise_view.promise_of(repair),
         "booking": appointments.find_booking(repair), "location": repair.location, "seen_at": utc_now(),
     }  # fmt: skip
     if htmx:

@@ -1,6 +1,7 @@
 """Reads a history of cases from CSV and says how promises made along it would have held."""
 
 import csv
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,8 @@ from shop.models.errors import Invalid
 COLUMNS = ("CaseID", "ActivityID", "CompleteTimestamp")
 _DAY = 86_400
 _HOUR = timedelta(hours=1)
+# Spreadsheets write 9:05 for 09:05.
+_SHORT_HOUR = re.compile(r"^(\d{4}-\d\d-\d\d)[ T](\d:)")
 
 
 def backtest(lines: Iterable[str], *, zone: ZoneInfo) -> dict:
@@ -87,7 +90,7 @@ def _cells(row: list[str], places: list[int], line: int) -> tuple[str, str, str]
 def _moment(text: str, zone: ZoneInfo, *, after: datetime | None, line: int) -> datetime:
     """The hour that is there twice, when summer time ends, is taken for the second where the case is past the first."""
     try:
-        moment = datetime.fromisoformat(text.replace("/", "-"))
+        moment = datetime.fromisoformat(_SHORT_HOUR.sub(r"\1 0\2", text.replace("/", "-")))
         if moment.tzinfo is not None:
             return moment.astimezone(UTC)
         first, second = (moment.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))

@@ -27,12 +27,14 @@ _NOT_OPEN = {"closed", "handed-over", "all"}
 # Presets that are more than a part: slug -> arguments.
 PRESETS: dict[str, dict[str, str]] = {
     "approval-over-2-days": {"view": "approve", "since": "2d", "sort": "since"},
+    "at-risk": {"view": "open", "risk": "at_risk"},
+    "stalled": {"view": "open", "risk": "stalled", "sort": "updated"},
     "ready-over-7-days": {"view": "ready", "since": "7d", "sort": "since"},
 }
 # The shop's own views, in the order of their tabs.
 VIEWS = (
-    "open", "late", "today", "mine", "unassigned", "approve", "parts", "ready",
-    "approval-over-2-days", "ready-over-7-days", "closed", "all",
+    "open", "late", "at-risk", "today", "mine", "unassigned", "approve", "parts", "ready",
+    "stalled", "approval-over-2-days", "ready-over-7-days", "closed", "all",
 )  # fmt: skip
 
 # Order -> columns, all in one direction, the id last so that no two repairs are equal. Each is served by an index of
@@ -49,9 +51,11 @@ NEWEST_FIRST = frozenset({"updated", "number"})
 # Spans that are counted for the tabs, shortest first; any other can be asked for too.
 COUNTED_SPANS = ("1d", "2d", "7d", "14d")
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1)}
+# What is wrong with the date, see services/risk.py.
+RISKS = ("late", "at_risk", "stalled")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Arguments beside the view and the page.
-NAMES = ("status", "q", "assignee", "waiting", "since", "priority", "location", "tag", "closed", "sort")
+NAMES = ("status", "q", "assignee", "waiting", "since", "risk", "priority", "location", "tag", "closed", "sort")
 PRIORITIES = {priority.slug: priority for priority in Priority}
 _SLUG = "[a-z0-9-]{1,40}"
 
@@ -69,6 +73,7 @@ class Filters:
     assignee: str = ""
     waiting: str = ""
     since: str = ""
+    risk: str = ""
     priority: str = ""
     location: str = ""
     tag: str = ""
@@ -217,6 +222,8 @@ def _faults(filters: Filters):
         yield "assignee"
     if filters.waiting and filters.waiting not in list(Party):
         yield "waiting"
+    if filters.risk and filters.risk not in RISKS:
+        yield "risk"
     if filters.priority and filters.priority not in PRIORITIES:
         yield "priority"
     yield from (

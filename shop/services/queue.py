@@ -31,11 +31,12 @@ from shop.extensions import db
 from shop.models.base import UtcDateTime, utc_now
 from shop.models.customer import Customer, Device
 from shop.models.location import Location
+from shop.models.promise import Outlook
 from shop.models.repair import Priority, Repair
 from shop.models.staff import Staff
 from shop.models.tag import RepairTag, Tag
-from shop.models.workflow import NEVER_LATE, State
-from shop.services import numbers
+from shop.models.workflow import State
+from shop.services import numbers, risk
 from shop.services.filters import (
     LARGEST_ID,
     NEWEST_FIRST,
@@ -183,6 +184,7 @@ class _Shape:
     status: bool
     waiting: bool
     since: bool
+    risk: str
     assignee: str
     priority: str
     location: bool
@@ -200,6 +202,7 @@ def _shape(filters: Filters) -> _Shape:
         status=bool(filters.status),
         waiting=bool(filters.waiting),
         since=bool(filters.since),
+        risk=filters.risk,
         assignee=filters.assignee and ("nobody" if filters.assignee == "nobody" else "someone"),
         priority=filters.priority,
         location=bool(filters.location),
@@ -291,6 +294,9 @@ def _joined(cut, *, order: str) -> Select:
             cut.c.status_since,
             cut.c.due_at,
             cut.c.updated_at,
+            Outlook.likely_at,
+            Outlook.stalls_at,
+            Outlook.seen_at,
             cut.c.priority,
             cut.c.place,
             cut.c.tags,
@@ -306,6 +312,7 @@ def _joined(cut, *, order: str) -> Select:
         .join(Customer, Customer.id == cut.c.customer_id)
         .join(Device, Device.id == cut.c.device_id)
         .outerjoin(Staff, Staff.id == cut.c.assignee_id)
+        .outerjoin(Outlook, Outlook.repair_id == cut.c.id)
         .outerjoin(Location, and_(Location.id == cut.c.location_id, Location.id > _HOME))
         .order_by(*_ordered(columns, order))
     )
@@ -327,6 +334,8 @@ def _conditions(shape: _Shape, dialect: str) -> list:
         conditions.append(Repair.status_since <= bindparam("before_asked", type_=UtcDateTime))
     if shape.closed:
         conditions.append(Repair.closed_at >= bindparam("closed_from", type_=UtcDateTime))
+    if shape.risk:
+        conditions.append(risk.condition(shape.risk))
     if shape.assignee == "nobody":
         conditions.append(Repair.assignee_id.is_(None))
     elif shape.assignee:
@@ -376,17 +385,12 @@ def _view_conditions(view: str):
         yield Repair.status == PART_STATUS[view]
 
 
-def _is_unfinished():
-    # As text: parameters would be expanded anew at every run.
-    return Repair.status.not_in([literal_column(f"'{state}'") for state in sorted(NEVER_LATE)])
-
-
 def _is_late():
-    return and_(Repair.due_at < _NOW, _is_unfinished())
+    return risk.condition(risk.Kind.LATE)
 
 
 def _is_due_today():
-    return and_(Repair.due_at >= _NOW, Repair.due_at < _DAY_ENDS, _is_unfinished())
+    return and_(Repair.due_at >= _NOW, Repair.due_at < _DAY_ENDS, risk.UNFINISHED)
 
 
 def _matches(word: BindParameter, *, indexed: bool, dialect: str):

@@ -11,6 +11,7 @@ from shop.extensions import db
 from shop.models.base import UtcDateTime, utc_now
 from shop.models.repair import Repair
 from shop.models.workflow import NEVER_LATE, WAITING_ON, State
+from shop.services import risk
 from shop.services.filters import COUNTED_SPANS, PART_STATUS, Filters, span
 from shop.services.memory import LogState, log_state, recall
 
@@ -28,6 +29,7 @@ _COUNTS = (
             for name in COUNTED_SPANS
         ],
     )
+    .add_columns(risk.counted(risk.Kind.AT_RISK), risk.counted(risk.Kind.STALLED))
     .where(literal_column("is_open"))
     .group_by(Repair.status, Repair.assignee_id)
 )
@@ -53,6 +55,8 @@ class Counts:
     by_assignee: dict[int | None, int] = field(default_factory=dict)
     late: int = 0
     today: int = 0
+    at_risk: int = 0
+    stalled: int = 0
     position: int = 0
     groups: tuple[Group, ...] = ()
 
@@ -62,14 +66,23 @@ class Counts:
 
     def of(self, filters: Filters, *, me: int) -> int | None:
         """How many repairs the filters select; None where that is not in these counts."""
+        if filters.risk:
+            return self._of_risk(filters)
         found = self.by_status_of(filters, me=me)
         return None if found is None else sum(found.values())
+
+    def _of_risk(self, filters: Filters) -> int | None:
+        """Only alone: the tabs ask for nothing else."""
+        others = (filters.status, filters.q, filters.assignee, filters.waiting, filters.since)
+        if any(others) or filters.priority or filters.location or filters.tag or filters.view != "open":
+            return None
+        return {"at_risk": self.at_risk, "stalled": self.stalled, "late": self.late}.get(filters.risk)
 
     def by_status_of(self, filters: Filters, *, me: int) -> dict[str, int] | None:
         """The same for each status that has any."""
         is_counted = filters.since in ("", *COUNTED_SPANS) and not (filters.since and filters.view in _BY_TIME)
         is_marked = filters.priority or filters.location or filters.tag
-        if filters.faults or filters.q or is_marked or not filters.is_open or not is_counted:
+        if filters.faults or filters.q or filters.risk or is_marked or not filters.is_open or not is_counted:
             return None
         found: Counter[str] = Counter()
         for group in self.groups:
@@ -94,8 +107,9 @@ def minute(moment: datetime) -> int:
 
 def _count(position: int, *, now: datetime, day_ends: datetime) -> Counts:
     before = {f"before_{name}": now - (span(name) or timedelta()) for name in COUNTED_SPANS}
-    rows = db.session.connection().execute(_COUNTS, {"now": now, "day_ends": day_ends, **before})
-    groups = tuple(Group(*row[:5], tuple(row[5:])) for row in rows)
+    rows = db.session.connection().execute(_COUNTS, {"now": now, "day_ends": day_ends, **before}).all()
+    groups = tuple(Group(row[0], row[1], row[2], row[3], row[4], tuple(row[5:-2])) for row in rows)
+    at_risk, stalled = rows[0][-2:] if rows else (0, 0)
     by_status: Counter[str] = Counter()
     by_assignee: Counter[int | None] = Counter()
     for group in groups:
@@ -105,7 +119,7 @@ def _count(position: int, *, now: datetime, day_ends: datetime) -> Counts:
     return Counts(
         dict(by_status), dict(by_assignee),
         late=sum(group.late for group in unfinished), today=sum(group.today for group in unfinished),
-        position=position, groups=groups,
+        at_risk=at_risk, stalled=stalled, position=position, groups=groups,
     )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ from shop.models.workflow import WAITING_ON, is_open
 from shop.services import staff, words
 from shop.services.demo.board import choose_open
 from shop.services.demo.desk import EXPECTED_SHARE, MOST_EXPECTED, Desk
+from shop.services.demo.foresight import Foresight
 from shop.services.demo.hours import OpenTime
 from shop.services.demo.intake import Counter, Intake
 from shop.services.demo.log import Fact, Log
@@ -140,6 +141,7 @@ class _Filling:
         )  # fmt: skip
         self.desk = Desk(self.location, now=now, time=self.time, rng=rng)
         self.sorting = Sorting(self.location, rng=rng)
+        self.foresight = Foresight(time=self.time, now=now)
         self.log = Log()
         self.recent: list[Fact] = []
 
@@ -152,6 +154,7 @@ class _Filling:
         self.desk.write()
         advance(self.expected)
         self.log.append(sorted(self.recent, key=lambda fact: fact.at))
+        self.foresight.write()
 
     def _arrivals(self) -> Iterator[float]:
         months, board_begins = self.counter.texts.months, self.time.minute_of(self.now - _BOARD)
@@ -169,6 +172,7 @@ class _Filling:
             story = self._story(index, begun, intake)
             repairs.append(self._repair(repair_id, intake, story))
             self.desk.came(repairs[-1], story)
+            self.foresight.saw(repairs[-1], intake, story)
             lines += _lines(repair_id, intake)
             if story.happenings:
                 notes += [(repair_id, happening) for happening in story.happenings if happening.note]
