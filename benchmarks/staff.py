@@ -1,6 +1,7 @@
 """A shop's whole staff at work for some minutes: each reads, searches, opens, moves, assigns and notes like a person,
 with every change told to all the others, whose pages then ask for the changed rows as queue.js does."""
 
+import http.client
 import random
 import threading
 import time
@@ -125,6 +126,8 @@ class _Colleague:
         while time.monotonic() < deadline:
             ((_, name, act),) = self._choice.choices(self._acts, weights=[weight for weight, *_ in self._acts])
             self._time(name, act)
+            # Idle for longer than the server keeps a connection: the next act opens one, as a browser would.
+            self._hands.close()
             time.sleep(self._choice.uniform(*_PAUSE_SECONDS))
 
     def _follow(self) -> None:
@@ -136,6 +139,7 @@ class _Colleague:
                 numbers, self._changed = sorted(self._changed)[:100], set()
             if numbers:
                 self._time("rows", lambda asked=",".join(numbers): self._rows(asked))
+                self._list.close()
 
     def _rows(self, numbers: str) -> tuple[int, int]:
         return self._list.send(f"/admin/repairs/rows?numbers={numbers}")[0], 200
@@ -144,8 +148,8 @@ class _Colleague:
         begun = time.perf_counter()
         try:
             status, expected = act()
-        except OSError as error:
-            self._result.errors.append(f"{name}: {error}")
+        except (OSError, http.client.HTTPException) as error:
+            self._result.errors.append(f"{name}: {error!r}")
             return
         self._result.times[name].append((time.perf_counter() - begun) * 1000)
         if status != expected:
