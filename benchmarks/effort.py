@@ -38,7 +38,7 @@ class Hands:
 
     def __init__(self, page: Page):
         self.page, self.pressed, self.loads, self._acted_at = page, [], 0, 0.0
-        page.on("request", self._count)
+        page.on("domcontentloaded", self._count)
 
     def press(self, *keys: str) -> None:
         """One interaction each."""
@@ -66,14 +66,16 @@ class Hands:
         return self._moment(ready) - self._acted_at
 
     def done(self) -> None:
-        self.page.remove_listener("request", self._count)
+        """The end of the run; news of page loads that are on their way are waited for."""
+        self.page.wait_for_timeout(50)
+        self.page.remove_listener("domcontentloaded", self._count)
 
     def _moment(self, ready: str) -> float:
         handle = self.page.wait_for_function(_NOW_IF.format(ready=ready), polling="raf", timeout=_PATIENCE_MS)
         return handle.json_value()
 
-    def _count(self, request) -> None:
-        self.loads += request.resource_type == "document"
+    def _count(self, _page) -> None:
+        self.loads += 1
 
 
 Play = Callable[[Hands, int], float]
