@@ -18,7 +18,7 @@ from shop.models.staff import SignIn, Staff
 from tests import factories
 from tests.fingerprint import fingerprint
 from tests.reference import catalogue_put_back
-from tests.routes import CLOSED, PUBLIC, RIGHTS, SUDO, World, make_world, routes
+from tests.routes import CLOSED, PUBLIC, RIGHTS, SUDO, World, make_world, put_back, routes
 
 pytestmark = pytest.mark.faults
 
@@ -107,7 +107,10 @@ def ask(persona: Persona, rule) -> list[str]:
     faults = []
     for method, headers in ways(rule):
         is_page = method == "GET" and not headers and rule.endpoint not in SCRIPTED
-        with persona.browser.open(persona.world.path(rule), method=method, headers=headers) as answer:
+        with (
+            put_back(rule.endpoint, persona.world),
+            persona.browser.open(persona.world.path(rule), method=method, headers=headers) as answer,
+        ):
             fault = fault_of(answer, role=persona.role, right=right, is_page=is_page)
         if fault:
             faults.append(f"{persona.name} {method} {rule.rule}{' by htmx' if headers else ''}: {fault}")
