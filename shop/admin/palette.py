@@ -26,7 +26,7 @@ _NUMBER = re.compile("RT-[0-9]{1,9}")
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Something to do with one ticket: a page or a form at its address, or what a script does."""
+    """Something to do with one ticket: a page or a form at its address (`path` is the end of one), or what a script does."""
 
     does: str
     words: LazyString
@@ -35,6 +35,7 @@ class Act:
     permission: str
     path: str = ""
     is_form: bool = True
+    address: str = ""
 
 
 # What can be done with a ticket that was found. One line more is one act more.
@@ -46,6 +47,15 @@ TICKET_ACTS = (
     Act("tags", _l("Change the tags"), "tag", "g", "repair.edit", "tags"),
     Act("edit", _l("Edit the ticket"), "pencil", "e", "repair.edit", "edit", is_form=False),
     Act("open", _l("Open the ticket"), "arrow-right", "Enter", "repair.view", "", is_form=False),
+    Act(
+        "labels",
+        _l("Print labels"),
+        "printer",
+        "l",
+        "repair.view",
+        is_form=False,
+        address="/admin/repairs/labels?numbers={number}",
+    ),
     Act("copy", _l("Copy the ticket number"), "copy", ".", "repair.view"),
 )
 # Keys that go from row to row, or open what the palette opens itself, are no commands.

@@ -35,6 +35,7 @@ def test_ticket_comes_first_and_its_acts_with_it(shelf, technician, browser_of):
     assert titles_in(piece)[:3] == ["Tickets", "Customers", f"Do this for {shelf[0].number}"]
     assert acts_in(piece)[:3] == ["status", "assign", "note"]
     assert f'href="/admin/repairs/{shelf[0].number}/move"' in piece
+    assert f'href="/admin/repairs/labels?numbers={shelf[0].number}"' in piece
     assert "<mark>Whitc</mark>ombe" in piece
     assert ("<html" in piece, "Start diagnosis" in piece) == (False, True)
 
@@ -44,7 +45,7 @@ def test_read_only_staff_are_offered_no_act_and_no_customer(shelf, read_only, br
 
     piece, commands = ask(browser, "lindq"), ask(browser, ">")
 
-    assert acts_in(piece) == ["open", "copy"]
+    assert acts_in(piece) == ["open", "labels", "copy"]
     assert ("Customers" in titles_in(piece), "900222" in piece) == (False, False)
     assert ('data-does="status"' in commands, 'data-does="help"' in commands) == (False, True)
 

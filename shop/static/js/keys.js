@@ -35,11 +35,6 @@ export function registerKeys(functions) {
 /* A key may stand for another act on another screen: what counts is which of them this one can do. */
 const bindingOf = (key) => bindings.get(key)?.find(({ does }) => acts.has(does));
 
-/** The same by the keys themselves; prefer registerKeys. */
-export function onKeys(functions) {
-  for (const [key, run] of Object.entries(functions)) if (bindings.has(key)) acts.set(bindings.get(key)[0].does, run);
-}
-
 /** [press, words] of the keys that do something here, each once, in the table's order. */
 export function keysHere() {
   const here = [...bindings.keys()].map(bindingOf).filter((found) => found && (areOn() || ALWAYS.has(found.press)));
