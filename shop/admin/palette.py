@@ -20,13 +20,14 @@ from shop.services import palette, saved_views
 from shop.services.memory import log_state
 from shop.services.words import is_like
 
-MOST_RECENT, MOST_VIEWS, MOST_PAGES, MOST_COMMANDS = 5, 6, 8, 8
+# The script takes away the commands that the page does not know, so all are sent.
+MOST_RECENT, MOST_VIEWS, MOST_PAGES = 5, 6, 8
 _NUMBER = re.compile("RT-[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Something to do with one ticket: a page or a form at its address (`path` is the end of one), or what a script does."""
+    """Something to do with one ticket: a page or a form at its address, or what a script does."""
 
     does: str
     words: LazyString
@@ -146,7 +147,7 @@ def _commands(q: str) -> list[Place]:
         if key.does not in _NO_COMMANDS and current_user.may(key.permission)
     ]
     controls = [Place(str(words), icon, press=selector) for words, icon, selector in _CONTROLS]
-    return _like([*keys, *controls], q)[:MOST_COMMANDS]
+    return _like([*keys, *controls], q)
 
 
 def _like(places: list[Place], q: str) -> list[Place]:
