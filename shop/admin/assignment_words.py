@@ -50,6 +50,8 @@ def choice_words(choice: Choice) -> str:
         Reason.LATE: lambda: due_words(choice.ticket.due_at),
         Reason.MUST_BEGIN: lambda: _("must begin now to be ready %(when)s", when=short_moment(choice.ticket.due_at)),
         Reason.DUE: lambda: _("due %(when)s", when=short_moment(choice.ticket.due_at)),
+        Reason.AT_RISK: lambda: _("at risk (%(why)s)", why=choice.ticket.risk_words),
+        Reason.STALLED: lambda: _("stands still (%(why)s)", why=choice.ticket.risk_words),
         Reason.PRIORITY: lambda: _("urgent"),
         Reason.EXPERT: lambda: _("you are an expert in this"),
         Reason.ABLE: lambda: _("you can do this"),

@@ -15,7 +15,7 @@ from shop.admin.console import Guarded, show
 from shop.admin.queue_rows import day_ends
 from shop.models.base import utc_now
 from shop.models.permissions import Role
-from shop.services import arrivals, dashboard, live, queue, team, workload
+from shop.services import arrivals, dashboard, live, queue, risk, team, workload
 from shop.services.memory import LogState, log_state
 
 MOST_COMING, MOST_FULL = 7, 3
@@ -24,13 +24,14 @@ _FREE = {"view": "open", "waiting": "us", "assignee": "nobody"}
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A number and the view that lists exactly what it counts. `kind` is danger, warn or empty."""
+    """A number and the view that lists exactly what it counts. `kind` is danger, warn or empty; `why` one of them."""
 
     number: int
     words: str
     url: str
     kind: str = ""
     icon: str = ""
+    why: str = ""
 
 
 class Home(Guarded, AdminIndexView):
@@ -44,7 +45,8 @@ class Home(Guarded, AdminIndexView):
         work = workload.open_work(branch, state)
         return show(
             "admin/home/page.html", "home_body", shell_kept=True, position=counts.position, now=utc_now(),
-            head=_head(counts), needs=_needs(counts), alerts=dashboard.alerts(current_user.actor),
+            head=_head(counts), needs=[*_risks(counts, end, state), *_needs(counts)],
+            explain=risk.explain, alerts=dashboard.alerts(current_user.actor),
             pressing=dashboard.pressing(current_user.actor, day_ends=end, state=state),
             ready=dashboard.waiting_longest(state=state), ready_figure=_ready(counts), ready_value=work.ready_value,
             handed_over=dashboard.handed_over_today(day_ends=end, state=state), handed_url=_url(_HANDED_TODAY),
@@ -92,6 +94,29 @@ def _head(counts: queue.Counts) -> list[Figure]:
     number = _count(counts, work)
     words = ngettext("%(num)s repair to work on", "%(num)s repairs to work on", number)
     return [*found, Figure(number, words, _url(work))]
+
+
+def _risks(counts: queue.Counts, end: datetime, state: LogState) -> list[Figure]:
+    """What will be late if nobody does anything, and what stands still: how many, and of the first one why."""
+    own = {"assignee": "me"} if current_user.role == Role.TECHNICIAN else {}
+    figures = []
+    asked = ((risk.Kind.AT_RISK, "triangle-alert", _at_risk_words), (risk.Kind.STALLED, "clock", _stalled_words))
+    for kind, icon, words in asked:
+        arguments = {"view": "open", "risk": str(kind), **own}
+        filters = queue.parse_filters(arguments)
+        number, first = dashboard.troubled(filters, counts, me=current_user.id, day_ends=end, state=state)
+        if number:
+            why = f"{first[0].number}: {risk.explain(first[0]).words}" if first else ""
+            figures.append(Figure(number, words(number), _url(arguments), "warn", icon, why))
+    return figures
+
+
+def _at_risk_words(number: int) -> str:
+    return ngettext("%(num)s repair at risk of being late", "%(num)s repairs at risk of being late", number)
+
+
+def _stalled_words(number: int) -> str:
+    return ngettext("%(num)s repair stands still", "%(num)s repairs stand still", number)
 
 
 def _needs(counts: queue.Counts) -> list[Figure]:

@@ -14,12 +14,15 @@ _MOST_FOR_LATENESS = 20
 _POINTS_PER_SPARE_HOUR = 2
 _PRIORITY = {1: 15, 2: 8}
 _SKILL = {Level.EXPERT: 20, Level.ABLE: 12, None: 4, Level.LEARNING: 2}
+_RISK = {"at_risk": 10, "stalled": 4}
 _BEGUN = {State.QUALITY_CHECK: 8, State.WARRANTY_RETURN: 6, State.IN_REPAIR: 5}
 
 
 class Reason(StrEnum):
     LATE = "late"
     MUST_BEGIN = "must_begin"
+    AT_RISK = "at_risk"
+    STALLED = "stalled"
     DUE = "due"
     PRIORITY = "priority"
     EXPERT = "expert"
@@ -31,7 +34,10 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A repair that nobody has and that waits for us. `minutes` of work are left in it."""
+    """A repair that nobody has and that waits for us. `minutes` of work are left in it.
+
+    `risk` is at_risk where such repairs are mostly ready too late, or stalled; `risk_words` say why.
+    """
 
     id: int
     number: str
@@ -42,6 +48,8 @@ class Waiting:
     due_at: datetime
     minutes: int
     fit: Fit
+    risk: str = ""
+    risk_words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,7 @@ def weigh(ticket: Waiting, hours: WorkingTime, *, now: datetime) -> Choice:
         + _PRIORITY.get(ticket.priority, 0)
         + _SKILL.get(ticket.fit.level, 0)
         + _BEGUN.get(State(ticket.status), 0)
+        + _RISK.get(ticket.risk, 0)
     )
     return Choice(ticket, points, spare, tuple(_reasons(ticket, spare, now)))
 
@@ -85,6 +94,8 @@ def _reasons(ticket: Waiting, spare: int, now: datetime):
         yield Reason.LATE
     else:
         yield Reason.MUST_BEGIN if spare <= 0 else Reason.DUE
+    if ticket.risk in _RISK:
+        yield Reason(ticket.risk)
     if ticket.priority in _PRIORITY:
         yield Reason.PRIORITY
     if ticket.status == State.WARRANTY_RETURN:

@@ -11,23 +11,25 @@ from shop.models.actor import Actor
 from shop.models.base import UtcDateTime, utc_now
 from shop.models.customer import Customer, Device
 from shop.models.permissions import Role
+from shop.models.promise import Outlook
 from shop.models.repair import Repair
 from shop.models.staff import Staff
 from shop.models.workflow import NEVER_LATE, Party, State
-from shop.services import outbox, relay
+from shop.services import outbox, queue, relay
 from shop.services.health_report import LAG_LIMIT_SECONDS
 from shop.services.memory import LogState, recall
-from shop.services.queue import minute
+from shop.services.queue import Counts, Filters, minute
 from shop.services.statements import as_written
 
 MOST_PRESSING = 5
 MOST_READY = 4
+MOST_COUNTED = 9_999
 
 _NOW, _DAY_ENDS = bindparam("now", type_=UtcDateTime), bindparam("day_ends", type_=UtcDateTime)
 _UNFINISHED = Repair.status.not_in([literal_column(f"'{state}'") for state in sorted(NEVER_LATE)])
 _HANDED_OVER = Repair.status.in_([literal_column(f"'{state}'") for state in (State.COLLECTED, State.SHIPPED)])
 _FACTS = (Repair.id, Repair.number, Repair.status, Repair.due_at, Repair.status_since, Repair.total, Repair.currency,
-          Repair.place, Repair.waiting_on, Repair.assignee_id)  # fmt: skip
+          Repair.place, Repair.waiting_on, Repair.assignee_id, Repair.updated_at)  # fmt: skip
 
 
 def _cut(*conditions, order, most: int):
@@ -37,11 +39,13 @@ def _cut(*conditions, order, most: int):
     order = tuple(rows.c[column.key] for column in order)
     return (
         select(*[rows.c[column.key] for column in _FACTS], Customer.name.label("customer"),
-               Device.label.label("device"), Staff.name.label("assignee"))
+               Device.label.label("device"), Staff.name.label("assignee"),
+               Outlook.likely_at, Outlook.stalls_at, Outlook.seen_at)
         .select_from(rows)
         .join(Customer, Customer.id == rows.c.customer_id)
         .join(Device, Device.id == rows.c.device_id)
         .outerjoin(Staff, Staff.id == rows.c.assignee_id)
+        .outerjoin(Outlook, Outlook.repair_id == rows.c.id)
         .order_by(*order)
     )  # fmt: skip
 
@@ -85,6 +89,21 @@ def pressing(actor: Actor, *, day_ends: datetime, state: LogState) -> Sequence:
     return recall(
         state, ("pressing", statement is _PRESSING, me, day_ends, minute(now)), lambda: _rows(statement, values)
     )
+
+
+def troubled(
+    filters: Filters, counts: Counts, *, me: int, day_ends: datetime, state: LogState
+) -> tuple[int, Sequence]:
+    """How many a list by its risk shows, and its first row: what is wrong with that one can be said in words."""
+    key = ("troubled", filters, me if filters.is_personal else 0, day_ends, minute(utc_now()))
+
+    def read() -> tuple[int, Sequence]:
+        number = counts.of(filters, me=me)
+        if number is None:
+            number = queue.count_matches(filters, most=MOST_COUNTED, me=me, day_ends=day_ends)
+        return number, queue.first_rows(filters, most=1, me=me, day_ends=day_ends) if number else []
+
+    return recall(state, key, read)
 
 
 def waiting_longest(*, state: LogState) -> Sequence:

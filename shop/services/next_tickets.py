@@ -1,6 +1,7 @@
 """Taking the next best ticket: chosen for the person, claimed so that no two people get the same."""
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 from sqlalchemy import ColumnElement, func, literal_column, select
 
@@ -9,11 +10,12 @@ from shop.models.actor import Actor
 from shop.models.base import utc_now
 from shop.models.customer import Device
 from shop.models.next_ticket import Choice, Waiting, order, weigh
+from shop.models.promise import Outlook
 from shop.models.repair import Repair
 from shop.models.skills import fit
 from shop.models.workflow import Party
 from shop.models.workload import minutes_left
-from shop.services import repairs
+from shop.services import repairs, risk
 from shop.services.events import hold
 from shop.services.memory import log_state
 from shop.services.skills import needs_of
@@ -40,8 +42,13 @@ _CANDIDATES = (
         Repair.priority,
         Repair.due_at,
         Repair.work_minutes,
+        Repair.updated_at,
+        Outlook.likely_at,
+        Outlook.stalls_at,
+        Outlook.seen_at,
     )
     .join(Device, Device.id == Repair.device_id)
+    .outerjoin(Outlook, Outlook.repair_id == Repair.id)
     .where(*_FREE)
     .order_by(Repair.due_at, Repair.id)
     .limit(as_written(LOOKED_AT))
@@ -72,9 +79,11 @@ def explain(repair: Repair, actor: Actor) -> Choice | None:
     member = find_member(actor.id, state)
     if member is None:
         return None
+    outlook = db.session.get(Outlook, repair.id)
     waiting = Waiting(
         repair.id, repair.number, repair.device.label, repair.problem, repair.status, repair.priority, repair.due_at,
         minutes_left(repair.status, repair.work_minutes), fit(member.skills, needs_of([repair.id])[repair.id]),
+        *_risk(repair, outlook),
     )  # fmt: skip
     return weigh(waiting, member.time(branch), now=utc_now())
 
@@ -106,10 +115,24 @@ def _choices(member: Member, branch: Branch) -> list[Choice]:
         Waiting(
             row.id, row.number, row.device, row.problem, row.status, row.priority, row.due_at,
             minutes_left(row.status, row.work_minutes), fit(member.skills, needs[row.id]),
+            *_risk(row, row),
         )
         for row in rows
     ]  # fmt: skip
     return order(waiting, member.time(branch), now=utc_now())
+
+
+def _risk(repair, outlook) -> tuple[str, str]:
+    """(kind, words) of what is foreseen for it; that it is late is told by its date."""
+    if outlook is None:
+        return "", ""
+    found = risk.explain(
+        SimpleNamespace(
+            status=repair.status, due_at=repair.due_at, updated_at=repair.updated_at, likely_at=outlook.likely_at,
+            stalls_at=outlook.stalls_at, seen_at=outlook.seen_at,
+        )
+    )  # fmt: skip
+    return (str(found.kind), found.words) if found.kind in (risk.Kind.AT_RISK, risk.Kind.STALLED) else ("", "")
 
 
 def _claim(choice: Choice) -> Repair | None:

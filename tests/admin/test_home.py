@@ -10,6 +10,7 @@ from shop.extensions import db
 from shop.models.actor import CUSTOMER, SYSTEM
 from shop.models.event import Delivery, DeliveryState, Event
 from shop.models.permissions import Role
+from shop.models.promise import Forecast, Outlook
 from shop.models.repair import Repair
 from shop.models.workflow import OPEN, State
 from shop.services import bookings, slots
@@ -72,6 +73,62 @@ def dead(busy):
     fact = db.session.query(Event).order_by(Event.id.desc()).first()
     db.session.add(Delivery(event_id=fact.id, subscriber="mail", ordering_key=fact.aggregate, state=DeliveryState.DEAD))
     db.session.commit()
+
+
+def foreseen(repair, **facts):
+    """What the forecasts say of it: `likely_at`, `stalls_at`."""
+    repair = db.session.get(Repair, repair.id)
+    look = Forecast(repair_id=repair.id, version=1, location_id=repair.location_id, status=repair.status)
+    db.session.add(look)
+    db.session.flush()
+    db.session.add(
+        Outlook(repair_id=repair.id, forecast_id=look.id, location_id=repair.location_id,
+                seen_at=datetime.now(UTC) + SIX_HOURS, **facts)
+    )  # fmt: skip
+    db.session.commit()
+
+
+@pytest.fixture
+def at_risk(app, technician):
+    """Two that will likely be late, one on Priya's bench; one on hers that stands still."""
+    now = datetime.now(UTC)
+    repairs = [factories.repair(State.IN_REPAIR, assignee_id=who, due_at=now + timedelta(days=2))
+               for who in (technician.id, None, technician.id)]  # fmt: skip
+    for repair in repairs[:2]:
+        foreseen(repair, likely_at=now + timedelta(days=4))
+    foreseen(repairs[2], stalls_at=now - timedelta(hours=1))
+    return repairs
+
+
+@pytest.mark.parametrize(
+    ("role", "own", "risky"), [(Role.MANAGER, "", 2), (Role.TECHNICIAN, "&assignee=me", 1)], ids=["manager", "technician"]
+)
+def test_what_is_at_risk_or_stands_still_is_counted_listed_and_explained(
+    browser_of, at_risk, manager, technician, role, own, risky
+):
+    browser = browser_of({Role.MANAGER: manager, Role.TECHNICIAN: technician}[role])
+    page = browser.get("/admin/").text
+
+    found = dict(figures(page))
+    asked = {
+        f"/admin/repairs/?view=open&risk=at_risk{own}": risky,
+        f"/admin/repairs/?view=open&risk=stalled{own}": 1,
+    }
+    assert {url: found.get(url) for url in asked} == asked
+    assert {url: rows_of(browser, url) for url in asked} == asked
+    assert f"{at_risk[0].number}: Likely" in page
+    assert "2 days late" in page
+    assert f"{at_risk[2].number}: Nothing since today" in page
+
+
+def test_first_today_says_why_it_will_be_late(browser_of, frozen_morning, owner):
+    repair = factories.repair(State.IN_REPAIR, due_at=frozen_morning + timedelta(hours=2))
+    foreseen(repair, likely_at=frozen_morning + timedelta(hours=5))
+
+    first = browser_of(owner).get("/admin/").text.partition('id="pressing"')[2].partition("</section>")[0]
+
+    assert repair.number in first
+    assert "Likely today 15:00, 3 h late" in first
 
 
 @pytest.mark.parametrize("role", list(Role))

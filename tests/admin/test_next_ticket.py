@@ -1,4 +1,5 @@
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -7,6 +8,7 @@ from shop.models.repair import Repair
 from shop.models.workflow import State
 from shop.services import skills
 from tests import factories
+from tests.admin.test_home import foreseen
 
 HTMX = {"HX-Request": "true"}
 
@@ -135,3 +137,26 @@ def test_assign_keeps_whoever_has_it_ticked(browser_of, manager, expert, front_d
     page = browser_of(manager).get(f"/admin/repairs/{repair.number}/assign").text
 
     assert f'value="{front_desk.id}" checked data-safe' in page
+
+
+def test_what_is_at_risk_is_taken_first_and_says_so(browser_of, expert):
+    due = datetime.now(UTC) + timedelta(days=3)
+    calm, risky = (factories.repair(due_at=due) for _ in range(2))
+    foreseen(risky, likely_at=due + timedelta(days=2))
+    browser = browser_of(expert)
+
+    page = browser.get("/admin/next/").text
+    browser.post("/admin/next/take")
+    taken = browser.get(f"/admin/next/{risky.number}").text
+
+    assert page.index(risky.number) < page.index(calm.number)
+    for said in (page, taken):
+        assert "at risk (Likely" in said
+        assert "2 days late" in said
+    assert holder(risky) == expert.id
+
+
+def test_what_stands_still_says_so(browser_of, expert, cracked_iphone):
+    foreseen(cracked_iphone, stalls_at=datetime.now(UTC) - timedelta(hours=1))
+
+    assert "stands still (Nothing since today" in browser_of(expert).get("/admin/next/").text
