@@ -14,6 +14,7 @@ from shop.models.base import utc_now
 from shop.models.location import short_name
 from shop.models.money import Money, format_money
 from shop.services.catalogue import highlighted, translated
+from shop.services.clock import zone_mark
 
 
 def money(amount: int | Money, currency: str = "GBP") -> str:
@@ -24,7 +25,7 @@ def money(amount: int | Money, currency: str = "GBP") -> str:
 
 def local_datetime(moment: datetime | None) -> str:
     """Thu 26 Nov, 15:00 in the shop's zone."""
-    return format_datetime(moment, gettext("EEE d MMM, HH:mm")) if moment else ""
+    return format_datetime(moment, gettext("EEE d MMM, HH:mm")) + zone_mark(moment) if moment else ""
 
 
 def moment(text: str | None) -> datetime | None:
@@ -51,7 +52,8 @@ def month_words(moment: datetime) -> str:
 
 
 def local_time(moment: datetime | None) -> str:
-    return format_time(moment, "HH:mm") if moment else ""
+    """15:00; of an hour that comes twice also which one, 01:30 GMT."""
+    return format_time(moment, "HH:mm") + zone_mark(moment) if moment else ""
 
 
 def ago(moment: datetime | None) -> str:
@@ -74,7 +76,7 @@ def short_span(span: timedelta) -> str:
 
 def label_time(moment: datetime) -> str:
     """Tue 24 15:00: as short as a label is narrow."""
-    return format_datetime(moment, "EEE d HH:mm")
+    return format_datetime(moment, "EEE d HH:mm") + zone_mark(moment)
 
 
 def due_words(moment: datetime) -> str:
@@ -83,7 +85,7 @@ def due_words(moment: datetime) -> str:
     if moment < now:
         return gettext("Overdue %(span)s", span=short_span(now - moment))
     local, today = to_user_timezone(moment), to_user_timezone(now).date()
-    clock = format_time(moment, "HH:mm")
+    clock = local_time(moment)
     if local.date() == today:
         return gettext("Today %(time)s", time=clock)
     return f"{format_date(local, 'EEE d MMM')}, {clock}"
@@ -99,7 +101,7 @@ def marked(text: str, words: Sequence[str]) -> list[tuple[str, bool]]:
 def init_app(app: Flask) -> None:
     for function in (
         money, moment, local_datetime, local_date, long_date, day_month, month_words, local_time, ago, due_words,
-        translated, highlighted, marked, short_name, label_time,
+        translated, highlighted, marked, short_name, label_time, zone_mark,
     ):  # fmt: skip
         app.jinja_env.filters[function.__name__] = function
     app.jinja_env.globals["get_locale"] = get_locale

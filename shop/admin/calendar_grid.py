@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from flask_babel import gettext as _
 
 from shop.models.grid import SLOTTED
 from shop.services.calendar import Blocked, Entry, Standing, Stretch
+from shop.services.clock import zone_mark
 from shop.services.slots import HORIZON, blocked_places, cut
 
 _ALL_DAY = timedelta(days=1)
@@ -68,7 +70,7 @@ def week_grid(stretch: Stretch, entries: list[Entry], *, now: datetime) -> Grid:
     cells = {column.day: _cells(stretch, column.day, now=now) for column in columns}
     for entry in entries:
         _place(cells[_local_day(stretch, entry.starts_at)], stretch, entry)
-    return _table(columns, [cells[column.day] for column in columns])
+    return _table(columns, [cells[column.day] for column in columns], stretch.branch.hours.zone)
 
 
 def day_grid(stretch: Stretch, entries: list[Entry], *, now: datetime) -> Grid:
@@ -84,7 +86,7 @@ def day_grid(stretch: Stretch, entries: list[Entry], *, now: datetime) -> Grid:
         cells.append(_cells(stretch, day, now=now, who=who))
         for entry in theirs:
             _place(cells[-1], stretch, entry)
-    return _table(columns, cells)
+    return _table(columns, cells, stretch.branch.hours.zone)
 
 
 def agenda(stretch: Stretch, entries: list[Entry]) -> list[Day]:
@@ -119,9 +121,14 @@ def _is_shut(stretch: Stretch, entry: Entry) -> bool:
     return not is_open
 
 
-def _table(columns: list[Column], cells: list[dict[tuple[str, int], Cell]]) -> Grid:
+def _table(columns: list[Column], cells: list[dict[tuple[str, int], Cell]], zone: ZoneInfo) -> Grid:
     keys = sorted(set().union(*cells), key=_in_order) if cells else []
-    rows = [Row(label, [of_column.get((label, fold), Cell()) for of_column in cells]) for label, fold in keys]
+    rows = []
+    for label, fold in keys:
+        in_row = [of_column.get((label, fold), Cell()) for of_column in cells]
+        # The other days of a week may have this hour once.
+        marks = [zone_mark(cell.at, zone) for cell in in_row if cell.at]
+        rows.append(Row(label + next(filter(None, marks), ""), in_row))
     return Grid(columns, rows)
 
 

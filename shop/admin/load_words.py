@@ -6,10 +6,12 @@ from flask import Flask
 from flask_babel import format_date, format_datetime, format_decimal, gettext, to_user_timezone
 from flask_babel import lazy_gettext as _l
 
+from shop.filters import local_datetime, local_time
 from shop.models.base import utc_now
 from shop.models.roster import Absence, AbsenceKind
 from shop.models.skills import Level
 from shop.models.workload import Strain
+from shop.services.clock import zone_mark
 
 _HALF_HOUR = 30
 
@@ -73,8 +75,8 @@ def until_words(moment: datetime) -> str:
 def short_moment(moment: datetime) -> str:
     """Thu 15:00, or with the date when it is further off than a week."""
     if abs(moment - utc_now()) < timedelta(days=6):
-        return format_datetime(moment, "EEE HH:mm")
-    return format_datetime(moment, gettext("EEE d MMM, HH:mm"))
+        return format_datetime(moment, "EEE HH:mm") + zone_mark(moment)
+    return local_datetime(moment)
 
 
 def plain_day(day: date) -> str:
@@ -97,7 +99,7 @@ def away_words(absence: Absence) -> str:
     starts, ends = to_user_timezone(absence.starts_at), to_user_timezone(absence.ends_at)
     first = format_date(starts.date(), pattern)
     if not absence.whole_days:
-        return gettext("%(day)s, %(begins)s to %(ends)s", day=first, begins=f"{starts:%H:%M}", ends=f"{ends:%H:%M}")
+        return gettext("%(day)s, %(begins)s to %(ends)s", day=first, begins=local_time(starts), ends=local_time(ends))
     last = format_date((ends - timedelta(seconds=1)).date(), pattern)
     return first if first == last else gettext("%(first)s to %(last)s", first=first, last=last)
 

@@ -15,6 +15,7 @@ from shop.models.base import UtcDateTime, utc_now
 from shop.models.promise import Outlook
 from shop.models.repair import Repair
 from shop.models.workflow import NEVER_LATE
+from shop.services.clock import zone_mark
 
 _NOW = bindparam("now", type_=UtcDateTime)
 
@@ -90,9 +91,9 @@ def when_words(moment: datetime, now: datetime) -> str:
     """today 15:00, or Thu 26 Nov 15:00."""
     local, today = to_user_timezone(moment), to_user_timezone(now).date()
     if local.date() == today:
-        return gettext("today %(time)s", time=format_time(moment, "HH:mm"))
+        return gettext("today %(time)s", time=format_time(moment, "HH:mm") + zone_mark(moment))
     if abs((local.date() - today).days) < 6:
-        return format_datetime(moment, "EEE HH:mm")
+        return format_datetime(moment, "EEE HH:mm") + zone_mark(moment)
     return format_date(local, gettext("EEE d MMM"))
 
 

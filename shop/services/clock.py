@@ -1,0 +1,28 @@
+"""Which of two moments a clock time means in the hour that comes twice, when summer time ends."""
+
+from datetime import datetime, timedelta, tzinfo
+
+from flask_babel import to_user_timezone
+
+# No clock is put back and forth again within so long.
+_AROUND = timedelta(hours=3)
+_NONE = timedelta()
+
+
+def zone_mark(moment: datetime, zone: tzinfo | None = None) -> str:
+    """` BST` or ` GMT`, to be written after a clock time that this day has twice; else nothing.
+
+    `zone` is where the clock hangs, if that is not the reader's own.
+    """
+
+    def local(at: datetime) -> datetime:
+        return at.astimezone(zone) if zone else to_user_timezone(at)
+
+    put_back = (local(moment - _AROUND).utcoffset() or _NONE) - (local(moment + _AROUND).utcoffset() or _NONE)
+    if put_back <= _NONE:
+        return ""
+    shown = local(moment).replace(tzinfo=None, fold=0)
+    others = (local(moment - put_back), local(moment + put_back))
+    is_twice = any(other.replace(tzinfo=None, fold=0) == shown for other in others)
+    return f" {local(moment).tzname()}" if is_twice else ""
+
