@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import pairwise
+from itertools import chain, pairwise
 from zoneinfo import ZoneInfo
 
 Day = tuple[tuple[time, time], ...]
@@ -25,6 +25,7 @@ class WorkingTime:
     """`week[0]` is Monday: (begins, ends) in local time; an end at or before its begin is on the next day.
 
     `closed` are days on which the branch does not open: no period begins on them. `away` are absences in UTC.
+    `elsewhere` are the weeks at other branches, each with the days on which that one is closed.
     `is_assumed`: the person has no roster of their own, so these are the branch's opening hours.
     """
 
@@ -33,6 +34,7 @@ class WorkingTime:
     closed: frozenset[date] = frozenset()
     away: tuple[Stretch, ...] = field(default=())
     is_assumed: bool = False
+    elsewhere: tuple[tuple[Week, frozenset[date]], ...] = ()
 
     def stretches(self, start: datetime, end: datetime) -> Iterator[Stretch]:
         """Working time within [start, end), in order and in UTC."""
@@ -54,9 +56,9 @@ class WorkingTime:
         return next(self.stretches(moment, moment + timedelta(days=_HORIZON_DAYS)), None)
 
     def _periods(self, day: date) -> Iterator[Stretch]:
-        if day in self.closed:
-            return
-        for begins, ends in self.week[day.weekday()]:
+        weeks = ((self.week, self.closed), *self.elsewhere)
+        open_then = [week[day.weekday()] for week, closed in weeks if day not in closed]
+        for begins, ends in sorted(chain(*open_then)):
             last = day if ends > begins else day + _A_DAY
             yield self._utc(day, begins), self._utc(last, ends)
 

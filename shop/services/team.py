@@ -3,15 +3,13 @@
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from itertools import chain
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 
 from shop.extensions import db
 from shop.models.base import utc_now
 from shop.models.hours import OpeningHours
-from shop.models.location import Location
 from shop.models.permissions import Role, may
 from shop.models.roster import Absence, Roster, Skill
 from shop.models.staff import Staff, initials
@@ -25,11 +23,13 @@ REMEMBERED = timedelta(days=35)
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """What of a branch the working time of its people depends on."""
+    """What of a branch the working time of its people depends on. `closed_at` are the closures of every branch, by id:
+    who works at two is free at the one that is closed only."""
 
     id: int
     name: str
     hours: OpeningHours
+    closed_at: Mapping[int, frozenset[date]] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +67,16 @@ class Member:
         return dict(self.weeks).get(branch.id)
 
     def time(self, branch: Branch) -> WorkingTime:
-        """Working hours at all branches together, in the zone and with the holidays of this one.
+        """Working hours at all branches together, each less its own holidays, in the zone of this one.
 
-        Without any roster these are the branch's opening hours; somebody disabled has none.
+        Without any roster these are the branch's opening hours and holidays; somebody disabled has none.
         """
         hours = branch.hours
-        week = ((),) * 7 if self.is_disabled else _together([week for _, week in self.weeks]) or hours.week
-        return WorkingTime(hours.zone, week, hours.closed, self.away, is_assumed=not self.weeks)
+        if self.is_disabled or not self.weeks:
+            week = ((),) * 7 if self.is_disabled else hours.week
+            return WorkingTime(hours.zone, week, hours.closed, self.away, is_assumed=not self.weeks)
+        first, *others = [(week, branch.closed_at.get(at, frozenset())) for at, week in self.weeks]
+        return WorkingTime(hours.zone, *first, self.away, elsewhere=tuple(others))
 
     def time_at(self, branch: Branch) -> WorkingTime:
         """Working hours at this branch alone: none where the person works only elsewhere."""
@@ -84,7 +87,7 @@ class Member:
 
 def list_branches(state: LogState | None = None) -> list[Branch]:
     """Every branch, the first one first, kept while nothing changes."""
-    return recall(state or log_state(), "branches", lambda: [_branch(location) for location in list_locations()])
+    return recall(state or log_state(), "branches", _read_branches)
 
 
 def home_branch(state: LogState | None = None) -> Branch:
@@ -102,12 +105,10 @@ def find_member(staff_id: int | None, state: LogState | None = None) -> Member |
     return next((member for member in list_team(state) if member.id == staff_id), None)
 
 
-def _branch(location: Location) -> Branch:
-    return Branch(location.id, location.name, location.hours)
-
-
-def _together(weeks: list[Week]) -> Week | None:
-    return tuple(tuple(sorted(chain(*days))) for days in zip(*weeks, strict=True)) if weeks else None
+def _read_branches() -> list[Branch]:
+    locations = list_locations()
+    closed_at = {location.id: location.hours.closed for location in locations}
+    return [Branch(location.id, location.name, location.hours, closed_at) for location in locations]
 
 
 def _read_team(since: datetime) -> list[Member]:

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from shop.extensions import db
 from shop.models.errors import Invalid, NotAllowed, NotFound
 from shop.models.event import Event
-from shop.models.location import Location
+from shop.models.location import Closure, Location
 from shop.models.roster import Absence, Roster, Skill
 from shop.services import rosters, skills, staff_admin, team
 from shop.services.rosters import TypedAbsence
@@ -202,3 +202,33 @@ def test_team_takes_four_statements_for_any_number_of_people(app, branch, statem
     many = statements_of(lambda: team.list_team())
 
     assert len(few) == len(many) == 5  # and where the log stands
+
+
+def test_each_branch_closes_for_its_own_people_only(app, branch, manager, technician, front_desk):
+    """Camden is closed on a Wednesday, the first branch on a Thursday."""
+    camden = Location(name="RevivaTech Camden", slug="camden")
+    db.session.add(camden)
+    db.session.flush()
+    wednesday = date(2027, 2, 3)
+    for at, day in ((camden.id, wednesday), (branch.id, wednesday + timedelta(days=1))):
+        db.session.add(Closure(location_id=at, day=day, name="Stocktaking"))
+    other = team.Branch(camden.id, camden.name, branch.hours)
+    rosters.set_week(technician.id, ["9-17", "", "9-13", "9-17", "", "", ""], branch=branch, actor=manager.actor)
+    rosters.set_week(technician.id, ["", "", "14-18", "18-20", "9-17", "", ""], branch=other, actor=manager.actor)
+    db.session.commit()
+    home = team.home_branch()
+    camden_branch = next(one for one in team.list_branches() if one.id == camden.id)
+    priya, marta = team.find_member(technician.id), team.find_member(front_desk.id)
+
+    def hours_on(time_of, day):
+        begins = datetime.combine(day, time(), LONDON)
+        return time_of.minutes(begins, begins + timedelta(days=1)) / 60
+
+    thursday, friday = wednesday + timedelta(days=1), wednesday + timedelta(days=2)
+    asked = (wednesday, thursday, friday)
+    assert [hours_on(priya.time(home), day) for day in asked] == [4, 2, 8]
+    assert [hours_on(priya.time(camden_branch), day) for day in asked] == [4, 2, 8]
+    assert [hours_on(priya.time_at(home), day) for day in asked] == [4, 0, 0]
+    assert [hours_on(priya.time_at(camden_branch), day) for day in asked] == [0, 2, 8]
+    assert hours_on(marta.time(home), thursday) == 0  # no roster: the first branch's opening hours
+    assert hours_on(marta.time(home), wednesday) > 0
