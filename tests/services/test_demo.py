@@ -8,13 +8,15 @@ import pytest
 from sqlalchemy import func, select, text
 
 from shop.extensions import db
+from shop.models.booking import Booking, Slot
 from shop.models.customer import Customer, Device, is_imei
 from shop.models.errors import Invalid
 from shop.models.event import Delivery, Event
 from shop.models.repair import Note, Repair, RepairLine
+from shop.models.saved_view import SavedView
 from shop.models.staff import Staff
 from shop.models.workflow import OPEN, find_transition
-from shop.services import audit, demo, relay
+from shop.services import audit, demo, relay, team
 
 MONDAY = datetime(2026, 11, 23, 11, 0, tzinfo=UTC)
 COUNT = 200
@@ -126,6 +128,45 @@ def test_fill_invents_people_whom_nobody_can_ring_or_write_to(busy_shop):
     assert all(person.phone.startswith("+44") for person in people)
     assert {person.locale for person in people} == {"en", "pt_BR"}
     assert all(is_imei(imei) for imei in imeis)
+
+
+def test_demo_people_have_hours_absences_and_skills(app):
+    app.test_cli_runner().invoke(args=["demo", "--repairs", "60", "--quiet"], catch_exceptions=False)
+
+    members = {member.name: member for member in team.list_team()}
+    home, *others = team.list_branches()
+    rostered = {name for name, member in members.items() if home.id in member.branches}
+    assert rostered == {"Priya Nair", "Tom Adeyemi", "Ola Berg", "Marta Kowal"}
+    assert members["Tom Adeyemi"].branches == frozenset(branch.id for branch in (home, *others[:1]))
+    assert members["Priya Nair"].skills["brand:apple"] == "expert"
+    assert members["Tom Adeyemi"].skills["type:phone-board"] == "never"
+    assert [len(members[name].away) for name in ("Ola Berg", "Tom Adeyemi")] == [1, 0]
+    for name in rostered:
+        now = datetime.now(UTC)
+        assert members[name].time(home).minutes(now, now + timedelta(days=7)) >= 20 * 60
+
+
+def test_demo_people_have_made_views_of_the_queue(app):
+    app.test_cli_runner().invoke(args=["demo", "--repairs", "60", "--quiet"], catch_exceptions=False)
+
+    views = {view.name: view for view in db.session.scalars(select(SavedView))}
+    assert {name: view.is_shared for name, view in views.items()} == {
+        "Parts overdue": True, "Urgent, nobody on it": True, "My quotes to chase": False,
+    }  # fmt: skip
+
+
+def test_fill_gives_past_and_coming_bookings_places_that_hold_them(busy_shop):
+    bookings = db.session.scalars(select(Booking)).all()
+    slots = {slot.id: slot for slot in db.session.scalars(select(Slot))}
+    taken = Counter(booking.slot_id for booking in bookings if booking.slot_id)
+
+    starts = [slots[booking.slot_id].starts_at for booking in bookings if booking.slot_id]
+    assert sum(at < MONDAY for at in starts) >= 10
+    assert sum(at >= MONDAY for at in starts) >= 3
+    assert {slot.id: slot.taken for slot in slots.values() if slot.taken} == {
+        key: number for key, number in taken.items() if number
+    }
+    assert all(slots[key].taken <= slots[key].capacity for key in taken)
 
 
 def test_fill_of_a_long_past_imports_what_is_older_than_the_told_part(app, monkeypatch):
