@@ -25,4 +25,3 @@ def zone_mark(moment: datetime, zone: tzinfo | None = None) -> str:
     others = (local(moment - put_back), local(moment + put_back))
     is_twice = any(other.replace(tzinfo=None, fold=0) == shown for other in others)
     return f" {local(moment).tzname()}" if is_twice else ""
-

@@ -91,9 +91,7 @@ def pressing(actor: Actor, *, day_ends: datetime, state: LogState) -> Sequence:
     )
 
 
-def troubled(
-    filters: Filters, counts: Counts, *, me: int, day_ends: datetime, state: LogState
-) -> tuple[int, Sequence]:
+def troubled(filters: Filters, counts: Counts, *, me: int, day_ends: datetime, state: LogState) -> tuple[int, Sequence]:
     """How many a list by its risk shows, and its first row: what is wrong with that one can be said in words."""
     key = ("troubled", filters, me if filters.is_personal else 0, day_ends, minute(utc_now()))
 

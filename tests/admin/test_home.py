@@ -101,7 +101,9 @@ def at_risk(app, technician):
 
 
 @pytest.mark.parametrize(
-    ("role", "own", "risky"), [(Role.MANAGER, "", 2), (Role.TECHNICIAN, "&assignee=me", 1)], ids=["manager", "technician"]
+    ("role", "own", "risky"),
+    [(Role.MANAGER, "", 2), (Role.TECHNICIAN, "&assignee=me", 1)],
+    ids=["manager", "technician"],
 )
 def test_what_is_at_risk_or_stands_still_is_counted_listed_and_explained(
     browser_of, at_risk, manager, technician, role, own, risky
