@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from playwright.sync_api import Page
 
-from benchmarks.effort import Hands
 from benchmarks.environment import Database
+from benchmarks.hands import Hands
 
 DIALOG = "document.querySelector('#dialogs dialog[open]')"
 TOAST = "document.querySelector('#toasts .toast')"
@@ -25,6 +25,8 @@ class Facts:
     imeis: list[tuple[str, str]]
     names: list[str]
     batches: list[list[str]]
+    # The day of each run's appointment that may be moved, as the calendar's address names it.
+    days: list[str]
 
     @classmethod
     def of(cls, database: Database, *, runs: int) -> "Facts":
@@ -45,13 +47,18 @@ class Facts:
                 "(SELECT id FROM repairs WHERE is_open ORDER BY id LIMIT %s) RETURNING number",
                 [20 * runs],
             ).fetchall()
+            days = ask(
+                "SELECT to_char(s.starts_at, 'YYYY-MM-DD') FROM bookings b JOIN slots s ON s.id = b.slot_id "
+                "JOIN repairs r ON r.id = b.repair_id WHERE r.status = 'expected' AND s.starts_at > now() "
+                "AND s.service_type = 'in_store' GROUP BY 1 ORDER BY count(*) DESC LIMIT %s"
+            )
         numbers = sorted(row[0] for row in checked)
         batches = [numbers[place * 20 : place * 20 + 20] for place in range(runs)]
-        return cls(phones, imeis, [row[0] for row in names], batches)
+        return cls(phones, imeis, [row[0] for row in names], batches, [row[0] for row in days])
 
 
 class Tasks:
-    """`begin_…` puts the page where the task starts; the task itself gives milliseconds to its result."""
+    """Each task gives the milliseconds to its result; `STARTS` says on which page it begins."""
 
     def __init__(self, page: Page, facts: Facts):
         self.page, self.facts = page, facts
@@ -127,3 +134,51 @@ class Tasks:
         hands.wait("document.querySelector('[role=option]')?.innerText.includes('Load')")
         hands.press("Enter")
         return hands.shown("document.querySelector('h1')?.innerText === 'Load'")
+
+    def ready_twenty(self, hands: Hands, run: int) -> float:
+        hands.press("/")
+        hands.type(" ".join(self.facts.batches[run]))
+        hands.press("Enter")
+        hands.wait("!document.getElementById('selection-bar').hidden")
+        hands.press("s")
+        hands.wait(f"{DIALOG} && document.activeElement.matches('[value=ready]')")
+        hands.press("Enter")
+        hands.wait("document.activeElement.matches('#dialogs button[data-safe]')")
+        hands.press("Enter")
+        return hands.shown(f"{TOAST}?.innerText.includes('20 tickets')")
+
+    def move_a_booking(self, hands: Hands, _run: int) -> float:
+        hands.press("j")
+        hands.press("m")
+        hands.wait(f"{DIALOG} && document.activeElement.matches('[name=slot_start]')")
+        hands.press("Enter")
+        return hands.shown("[...document.querySelectorAll('.toast')].some((one) => one.innerText.includes('Moved to'))")
+
+    def undo(self, hands: Hands, _run: int) -> float:
+        """After a change of status, which is not counted: it is the mistake."""
+        self.page.keyboard.press("j")
+        number = self._at_cursor()
+        self.page.keyboard.press("s")
+        hands.wait(DIALOG)
+        self.page.keyboard.press("Enter")
+        hands.wait(of_status(number, "quality_check"))
+        hands.press("z")
+        return hands.shown(of_status(number, "in_repair"))
+
+
+QUEUE = "/admin/repairs/?view=open"
+# Words of the table -> the task and the page on which it begins; {ticket} and {day} are those of the run.
+TASKS = {
+    "Take next": (Tasks.take_next, QUEUE),
+    "Change the status": (Tasks.change_status, "/admin/repairs/?status=in_repair"),
+    "Assign": (Tasks.assign, "/admin/repairs/?view=unassigned"),
+    "Add a note": (Tasks.add_note, "/admin/repairs/{ticket}"),
+    "Find a ticket by phone": (Tasks.find_by_phone, QUEUE),
+    "Find a ticket by IMEI": (Tasks.find_by_imei, QUEUE),
+    "Find a ticket by half a name": (Tasks.find_by_half_a_name, QUEUE),
+    "Make 20 tickets ready": (Tasks.ready_twenty, QUEUE),
+    "Move a booking": (Tasks.move_a_booking, "/admin/calendar/?view=week&day={day}"),
+    "Check the load": (Tasks.check_load, QUEUE),
+    "Undo a mistake": (Tasks.undo, "/admin/repairs/?status=in_repair"),
+    "See what is late": (Tasks.see_what_is_late, QUEUE),
+}

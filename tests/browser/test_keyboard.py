@@ -155,6 +155,7 @@ def test_scans_pasted_numbers_and_trouble_while_typing(busy_shop, tom):
     expect(page.locator(".pasted")).to_contain_text("nonsense here")
     assert {row_of(page, number).count() for number in (first, second)} == {1}
     assert page.locator("#queue-rows > tr").count() == 2
+    expect(page.locator("#selection-bar")).to_contain_text("2 selected")
 
     page.keyboard.press("j")
     page.keyboard.type(f"{first}\n", delay=5)

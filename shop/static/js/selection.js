@@ -164,3 +164,5 @@ document.addEventListener("change", (event) => {
 });
 document.addEventListener("shop:rows", show);
 restore();
+/* Whoever pastes numbers means to do something with them: what was found is chosen at once. */
+if ("pasted" in body().dataset && !amount()) rows().forEach((row) => chosen.add(row.dataset.repair));
