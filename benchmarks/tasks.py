@@ -115,8 +115,8 @@ class Tasks:
         return hands.shown(f"document.querySelector('main').innerText.includes({number!r})")
 
     def find_by_half_a_name(self, hands: Hands, run: int) -> float:
-        name = self.facts.names[run]
-        half = name[: len(name) // 2 + 1].strip()
+        first, _, last = self.facts.names[run].partition(" ")
+        half = f"{first} {last[:2]}"
         hands.press("Control+k")
         hands.wait("document.activeElement.getAttribute('role') === 'combobox'")
         hands.search(half)
@@ -149,10 +149,12 @@ class Tasks:
 
     def move_a_booking(self, hands: Hands, _run: int) -> float:
         hands.press("j")
+        entry = f"document.getElementById('{self.page.evaluate('document.activeElement.id')}').dataset.at"
+        before = self.page.evaluate(entry)
         hands.press("m")
         hands.wait(f"{DIALOG} && document.activeElement.matches('[name=slot_start]')")
         hands.press("Enter")
-        return hands.shown("[...document.querySelectorAll('.toast')].some((one) => one.innerText.includes('Moved to'))")
+        return hands.shown(f"{entry} !== '{before}'")
 
     def undo(self, hands: Hands, _run: int) -> float:
         """After a change of status, which is not counted: it is the mistake."""
