@@ -34,8 +34,9 @@ class Hands:
         self.page.keyboard.type(text[-1])
 
     def wait(self, ready: str) -> None:
-        """Until the page is where the next key belongs: a person looks before pressing."""
+        """Until the page is where the next key belongs, and a tenth of a second more: a person looks before pressing."""
         self._moment(ready)
+        self.page.wait_for_timeout(100)
 
     def shown(self, ready: str) -> float:
         """Milliseconds from the last interaction until `ready`, a JavaScript expression, holds."""

@@ -93,6 +93,12 @@ def test_move_form_offers_the_times_and_says_who_is_told(booked, desk):
     assert "hannah@example.com" in piece.text
 
 
+def test_move_form_proposes_the_next_free_time(booked, desk):
+    page = desk.get(f"/admin/calendar/{booked.number}/move", headers=HTMX).text
+
+    assert f'value="{ELEVEN.isoformat()}" checked' in page
+
+
 def test_move_by_htmx_moves_tells_and_offers_to_take_it_back(booked, desk):
     answer = desk.post(f"/admin/calendar/{booked.number}/move", data=form(), headers=HTMX)
 
