@@ -34,7 +34,7 @@ class Hands:
         self.page.keyboard.type(text[-1])
 
     def wait(self, ready: str) -> None:
-        """Until the page is where the next key belongs, and a tenth of a second more: a person looks before pressing."""
+        """Until the page is where the next key belongs, and a moment more: a person looks before pressing."""
         self._moment(ready)
         self.page.wait_for_timeout(100)
 
