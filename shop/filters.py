@@ -46,7 +46,7 @@ def day_month(moment: datetime | None) -> str:
     return format_date(to_user_timezone(moment), gettext("d MMMM")) if moment else ""
 
 
-def month_words(moment: datetime) -> str:
+def month_short(moment: datetime) -> str:
     """Nov: a month on an axis."""
     return format_date(to_user_timezone(moment), "LLL")
 
@@ -100,7 +100,7 @@ def marked(text: str, words: Sequence[str]) -> list[tuple[str, bool]]:
 
 def init_app(app: Flask) -> None:
     for function in (
-        money, moment, local_datetime, local_date, long_date, day_month, month_words, local_time, ago, due_words,
+        money, moment, local_datetime, local_date, long_date, day_month, month_short, local_time, ago, due_words,
         translated, highlighted, marked, short_name, label_time, zone_mark,
     ):  # fmt: skip
         app.jinja_env.filters[function.__name__] = function

@@ -29,9 +29,9 @@ ABSENCES = {
 
 
 def hours(minutes: int) -> str:
-    """45 min, 3 h, 14.5 h: to five minutes below an hour, to half an hour above."""
+    """45 min, 3 h, 14.5 h: to five minutes below an hour, to half an hour above. A little is never called nothing."""
     if minutes < 60:
-        return gettext("%(n)s min", n=5 * round(minutes / 5))
+        return gettext("%(n)s min", n=max(5 * round(minutes / 5), 5 if minutes > 0 else 0))
     return gettext("%(n)s h", n=format_decimal(_half_hours(minutes) / 60, "0.#"))
 
 

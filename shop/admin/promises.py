@@ -27,12 +27,19 @@ class PromisesView(ConsoleView):
         return show(
             "admin/promises/page.html", months=months, asked=asked, target=target, month=begins,
             missed=missed[: calibration.MISSED_SHOWN], more=len(missed) > calibration.MISSED_SHOWN,
-            few=calibration.FEW, branches=locations.branch_names(), kinds=calibration.repair_types(),
+            drawn=_drawn(months), few=calibration.FEW, branches=locations.branch_names(),
+            kinds=calibration.repair_types(),
         )  # fmt: skip
 
 
 def init_app(admin: Admin) -> None:
     admin.add_view(PromisesView("Promises", path="promises"))
+
+
+def _drawn(months: list[calibration.Month]) -> list[calibration.Month]:
+    """From the first month that says something, half a year at least: a young shop has no empty half of a picture."""
+    first = next((place for place, month in enumerate(months) if month.made or month.made50), 0)
+    return months[min(first, max(len(months) - 6, 0)) :]
 
 
 def _asked() -> calibration.Asked:

@@ -79,7 +79,7 @@ def explain(row, *, now: datetime | None = None) -> Risk:
         return Risk(Kind.AT_RISK, words, gettext("Likely %(when)s", when=when))
     if is_stalled(row, now):
         words = gettext("Nothing since %(when)s", when=when_words(row.updated_at, now))
-        return Risk(Kind.STALLED, words, words)
+        return Risk(Kind.STALLED, words, gettext("Nothing since %(when)s", when=_day_words(row.updated_at, now)))
     return Risk()
 
 
@@ -95,6 +95,14 @@ def when_words(moment: datetime, now: datetime) -> str:
     if abs((local.date() - today).days) < 6:
         return format_datetime(moment, "EEE HH:mm") + zone_mark(moment)
     return format_date(local, gettext("EEE d MMM"))
+
+
+def _day_words(moment: datetime, now: datetime) -> str:
+    """09:10 of today, else Fri, or 12 Nov: what fits under a date in the list."""
+    local, today = to_user_timezone(moment), to_user_timezone(now).date()
+    if local.date() == today:
+        return format_time(moment, "HH:mm")
+    return format_date(local, "EEE" if abs((local.date() - today).days) < 6 else gettext("d MMM"))
 
 
 def span_words(span: timedelta) -> str:

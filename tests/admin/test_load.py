@@ -3,6 +3,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
+from shop.admin.load_words import hours
 from shop.extensions import db
 from shop.models.event import Event
 from shop.models.roster import Absence, Roster, Skill
@@ -15,6 +16,12 @@ WEEK = {f"day-{place}": "09:00-17:30" for place in range(5)}
 
 def verbs():
     return [event.verb for event in db.session.scalars(select(Event).where(Event.aggregate.like("staff:%")))]
+
+
+@pytest.mark.parametrize(("minutes", "words"), [(0, "0 min"), (1, "5 min"), (8, "10 min"), (61, "1 h")])
+def test_a_little_work_is_never_called_none(app, minutes, words):
+    with app.test_request_context():
+        assert hours(minutes) == words
 
 
 @pytest.mark.parametrize("headers", [{}, HTMX], ids=["plain", "htmx"])

@@ -1,13 +1,15 @@
 """The page that says how often promises held, and what of them stands on tickets, lists and the customer's page."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
 from shop.extensions import db
 from shop.models.promise import Forecast
 from shop.models.workflow import State
-from shop.services import forecasts, relay
+from shop.services import forecasts, relay, risk
 from tests import factories
 from tests.services.test_forecasts import history
 
@@ -43,6 +45,15 @@ def test_promises_are_counted_in_the_month_of_their_date(frozen, bench, cracked_
     assert "Of 10 promises in twelve months." in page
     assert "Fewer than 30 say little." in page
     assert page.count(f'href="/admin/repairs/{cracked_iphone.number}"') == 1
+
+
+def test_chart_has_short_months_and_begins_half_a_year_ago_in_a_young_shop(frozen, bench, cracked_iphone):
+    promise(cracked_iphone, due=datetime(2026, 10, 20, 15, 0, tzinfo=UTC), ready=None, version=10)
+
+    page = bench.get("/admin/promises/").text
+
+    assert re.findall(r'text-anchor="middle">(\w+)<', page) == ["Jun", "Jul", "Aug", "Sep", "Oct", "Nov"]
+    assert "October 2026" in page
 
 
 def test_promise_that_passed_while_nothing_was_ready_is_missed(frozen, bench, cracked_iphone):
@@ -135,6 +146,23 @@ def test_queue_tells_what_stands_still(bench, app):
         assert repair.number not in bench.get("/admin/repairs/?risk=stalled").text
     with time_machine.travel(NOW + timedelta(minutes=50), tick=False):
         assert repair.number not in bench.get("/admin/repairs/?risk=stalled").text
+
+
+@pytest.mark.parametrize(
+    ("quiet_since", "words"),
+    [(NOW - timedelta(hours=2), "08:00"), (NOW - timedelta(days=2), "Sun"), (NOW - timedelta(days=12), "12 Nov")],
+)
+def test_reason_in_the_list_fits_its_column_and_is_whole_on_the_ticket(app, quiet_since, words):
+    row = SimpleNamespace(
+        status="in_repair", due_at=NOW + timedelta(days=9), likely_at=None, updated_at=quiet_since,
+        stalls_at=NOW - timedelta(minutes=1), seen_at=quiet_since,
+    )  # fmt: skip
+
+    with app.test_request_context():
+        found = risk.explain(row, now=NOW)
+
+    assert found.brief == f"Nothing since {words}"
+    assert len(found.brief) <= len(found.words)
 
 
 def test_risk_that_does_not_exist_shows_nothing(bench, cracked_iphone):

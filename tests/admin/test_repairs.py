@@ -358,6 +358,14 @@ def test_note_is_added(bench, session, cracked_iphone):
     assert session.query(Note).one().body == "Ring before noon"
 
 
+@pytest.mark.parametrize(("address", "says"), [("", True), ("?view=late", False), ("?status=ready", False)])
+def test_shop_without_repairs_is_led_to_the_counter(bench, address, says):
+    page = bench.get(f"/admin/repairs/{address}").text
+
+    assert ("No repair is open." in page) is says
+    assert (page.count('href="/admin/check-in/"') > 1) is says
+
+
 def test_empty_note_says_what_to_do(bench, session, cracked_iphone):
     path = f"/admin/repairs/{cracked_iphone.number}"
 
