@@ -147,6 +147,6 @@ def _moment(text: str) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError:
         moment = None
-    if moment is None or moment.tzinfo is None:
+    if moment is None or moment.tzinfo is None or not 2000 <= moment.year < 2100:
         raise Invalid({"slot_start": _("Choose a time.")})
     return moment

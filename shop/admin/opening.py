@@ -136,7 +136,7 @@ def _grid(typed: dict[str, str]) -> Grid:
     times = {}
     for name in ("lunch_from", "lunch_to"):
         try:
-            times[name] = time.fromisoformat(typed[name])
+            times[name] = time.fromisoformat(typed[name]).replace(tzinfo=None, second=0, microsecond=0)
         except ValueError:
             faults[name] = _("Write a time, such as 12:00.")
     if faults:

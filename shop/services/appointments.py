@@ -168,8 +168,7 @@ def _compare(booking: Booking, seen: str | None, wanted: datetime) -> None:
 def change_place(repair: Repair, before: Slot | None, starts_at: datetime) -> Slot:
     """Takes the new place and gives the old one back. Rows are locked in one order: no two wait in a ring."""
     prepared = slots.prepare(repair.location, repair.service_type, starts_at=starts_at)
-    ids = {prepared.slot_id, *([before.id] if before else [])}
-    db.session.execute(select(Slot.id).where(Slot.id.in_(ids)).order_by(Slot.id).with_for_update())
+    slots.lock({prepared.slot_id, *([before.id] if before else [])})
     slot = slots.take_prepared(prepared)
     if before is not None:
         slots.release(before)

@@ -89,7 +89,7 @@ class Filters:
         """Open work goes by due date unless asked otherwise; anything else by number, newest first."""
         if self.view in _NOT_OPEN:
             return "number"
-        return self.sort or "due"
+        return self.sort if self.sort in ORDERS else "due"
 
     @property
     def by_due(self) -> bool:

@@ -83,10 +83,10 @@ def later(at: datetime, *, now: datetime | None = None) -> Send:
 def later_at(typed: str, location: Location) -> Send:
     """`typed` is a moment by the branch's clock, as 2026-11-25T08:30. Raises Invalid."""
     try:
-        local = datetime.fromisoformat(typed)
-    except ValueError:
+        at = datetime.fromisoformat(typed).replace(tzinfo=ZoneInfo(location.zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise Invalid({"send_at": _("Say when: a day and a time.")}) from None
-    return later(local.replace(tzinfo=ZoneInfo(location.zone)).astimezone(UTC))
+    return later(at)
 
 
 def propose_later(location: Location, *, now: datetime | None = None) -> datetime:

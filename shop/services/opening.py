@@ -84,7 +84,8 @@ def _resize(location: Location, service_type: str, wanted: Grid) -> None:
     rows = select(Slot.id, Slot.starts_at).where(
         Slot.location_id == location.id, Slot.service_type == service_type, Slot.starts_at >= now
     )
-    for slot_id, starts_at in db.session.execute(rows).all():
+    # By id, as everybody locks places: no two wait in a ring.
+    for slot_id, starts_at in db.session.execute(rows.order_by(Slot.id)).all():
         capacity = capacities.get(starts_at)
         if capacity is not None:
             most = case((Slot.taken > capacity, Slot.taken), else_=capacity)
@@ -119,6 +120,6 @@ def _period(text: str) -> tuple[time, time]:
         opens, closes = (time.fromisoformat(part.strip().zfill(5)) for part in (first, last))
     except ValueError:
         raise ValueError(_("Write it like 09:00-18:30, or leave it empty.")) from None
-    if closes <= opens or opens.tzinfo or closes.tzinfo:
+    if opens.tzinfo or closes.tzinfo or closes <= opens:
         raise ValueError(_("It must close after it opens."))
     return opens, closes

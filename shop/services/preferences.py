@@ -23,7 +23,8 @@ def save_preferences(*, actor: Actor, **changes: Any) -> Preferences:
         name: "Choose one of the list." for name, all_ in _CHOICES.items() if changes.get(name, all_[0]) not in all_
     }:
         raise Invalid(faults)
-    person = db.session.scalar(select(Staff).where(Staff.id == actor.id).with_for_update(of=Staff))
+    locked = select(Staff).where(Staff.id == actor.id).with_for_update(of=Staff)
+    person = db.session.scalar(locked.execution_options(populate_existing=True))
     if person is None:
         raise NotFound("This person is not here any more.")
     preferences = replace(loads(person.preferences), **changes)

@@ -78,6 +78,7 @@ def _reverse_rebooking(repair: Repair, facts: dict[str, Any], actor: Actor) -> N
         raise changed_since(repair)
     hold_back_message(repair, facts)
     before, left = facts["slot_before"], db.session.get_one(Slot, facts["slot"])
+    slots.lock({left.id, *([before] if before else [])})
     booking.slot_id = None
     db.session.flush()
     if before:

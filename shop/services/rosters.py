@@ -21,6 +21,8 @@ from shop.services.team import Branch
 
 WEEKDAYS = 7
 LONGEST_ABSENCE = timedelta(days=400)
+# Days of other years are typing errors.
+_YEARS = range(2000, 2100)
 _LONGEST_TEXT = 120
 _MOST_PERIODS = 4
 _CLOCK = r"(\d{1,2})(?:[:.h]?(\d{2}))?h?"
@@ -175,6 +177,8 @@ def _stretch(typed: TypedAbsence, zone: ZoneInfo) -> tuple[datetime, datetime]:
         faults["kind"] = _("Choose one of the list.")
     if typed.first is None:
         faults["first"] = _("Choose the first day.")
+    elif typed.first.year not in _YEARS:
+        faults["first"] = _("Is the year right?")
     first, last = typed.first or date.min, typed.last or typed.first or date.min
     if last < first:
         faults["last"] = _("The last day is before the first.")

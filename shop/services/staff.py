@@ -211,7 +211,7 @@ def sign_out(sign_in_id: int, *, actor: Actor) -> None:
 
 def lock_staff(staff_id: int) -> Staff:
     """The person, with the row locked for this transaction. Raises NotFound."""
-    person = db.session.get(Staff, staff_id, with_for_update=True)
+    person = db.session.get(Staff, staff_id, with_for_update=True, populate_existing=True)
     if person is None:
         raise NotFound("There is no such person.")
     hold(person)

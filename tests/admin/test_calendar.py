@@ -146,6 +146,14 @@ def test_move_that_cannot_be_is_refused_with_the_form(booked, desk, changes, sta
     assert (answer.status_code, "<dialog" in answer.text, slot_of(booked)) == (status, True, THURSDAY_1030)
 
 
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_move_form_bears_the_ends_of_time(booked, desk, moment):
+    shown = desk.get(f"/admin/calendar/{booked.number}/move", query_string={"slot_start": moment})
+    refused = desk.post(f"/admin/calendar/{booked.number}/move", data={**form(), "slot_start": moment})
+
+    assert (shown.status_code, refused.status_code, slot_of(booked)) == (200, 422, THURSDAY_1030)
+
+
 def test_move_to_a_full_time_is_refused_and_says_so(booked, desk):
     slot_with(1, starts_at=ELEVEN)
     book(ELEVEN, customer={"name": "Peter Whitcombe"})

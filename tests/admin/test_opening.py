@@ -73,7 +73,8 @@ def test_new_hours_are_offered_at_once_and_told(branch, frozen, office):
 
 
 @pytest.mark.parametrize(
-    "text", ["9 to 5", "18:00-09:00", "09:00-12:00, 11:00-13:00", "25:00-26:00", "1-2,3-4,5-6,7-8", "09:00"]
+    "text", ["9 to 5", "18:00-09:00", "09:00-12:00, 11:00-13:00", "25:00-26:00", "1-2,3-4,5-6,7-8", "09:00",
+     "09:00-18:30+01:00"]
 )
 def test_hours_that_cannot_be_read_are_refused_with_what_was_typed(branch, frozen, office, text):
     answer = office.post("/admin/opening/hours", data=week_form(day_3=text))
@@ -107,6 +108,13 @@ def test_new_places_cut_the_day_anew_and_leave_what_is_booked(branch, frozen, of
     assert json.loads(last_event().body)["capacity"] == 2
     office.post("/admin/opening/places", data=places_form())
     assert offered()[:2] == ["09:00", "09:45"]
+
+
+def test_places_take_times_as_other_programs_write_them(branch, frozen, office):
+    answer = office.post("/admin/opening/places", data=places_form(lunch_from="12:00Z", lunch_to="13:30:59"))
+
+    grid = factories.location().slot_grids["in_store"]
+    assert (answer.status_code, f"{grid.lunch_from} {grid.lunch_to}") == (303, "12:00:00 13:30:00")
 
 
 @pytest.mark.parametrize(

@@ -236,6 +236,19 @@ def test_a_new_time_can_be_taken_back_and_its_mail_never_leaves(app, frozen, fro
     assert [mail.template for mail in mails()] == ["booking_confirmation"]
 
 
+def test_taking_a_new_time_back_locks_both_places_before_it_writes_one(app, frozen, front_desk, database, statements_of):
+    """Two colleagues who swap two appointments and both take that back must not wait for each other in a ring."""
+    repair = book()
+    changed = appointments.rebook(locked(repair), ELEVEN, actor=front_desk.actor, send=messages.HELD)
+    db.session.commit()
+
+    sent = statements_of(lambda: undo.reverse(changed.step, actor=front_desk.actor))
+
+    of_slots = [one for one in sent if "slots" in one and ("UPDATE slots" in one or "ORDER BY slots.id" in one)]
+    assert [one.split()[0] for one in of_slots] == ["SELECT", "UPDATE", "UPDATE"]
+    assert database == "sqlite" or "FOR UPDATE" in of_slots[0]
+
+
 def test_a_new_time_stays_when_the_old_place_has_gone(app, frozen, front_desk):
     slot_with(1)
     repair = book()

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from shop.extensions import db
 from shop.models.errors import Invalid
 from shop.models.event import Delivery, Event
+from shop.models.location import Location
 from shop.models.outbox import OutboxMessage
 from shop.models.workflow import TRANSITIONS, State
 from shop.services import deliveries, mails, messages, relay, repairs
@@ -132,6 +133,15 @@ def test_opting_out_while_a_message_is_held_stops_it(app, owner):
 def test_later_is_a_time_to_come_and_not_too_far(app, away):
     with app.test_request_context(), pytest.raises(Invalid) as refused:
         messages.later(datetime.now(UTC) + away)
+
+    assert list(refused.value.fields) == ["send_at"]
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/Sao_Paulo"])
+@pytest.mark.parametrize("typed", ["0001-01-01T00:00", "9999-12-31T23:59"])
+def test_later_refuses_the_ends_of_time_wherever_the_branch_is(app, typed, zone):
+    with app.test_request_context(), pytest.raises(Invalid) as refused:
+        messages.later_at(typed, Location(zone=zone))
 
     assert list(refused.value.fields) == ["send_at"]
 

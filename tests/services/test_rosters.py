@@ -116,6 +116,8 @@ def test_absence_of_hours_on_the_day_the_clock_changes(app, manager, technician)
         (TypedAbsence("sick", None, None), "first"),
         (holiday(date(2026, 12, 2), date(2026, 12, 1)), "last"),
         (holiday(date(2026, 12, 2), date(2028, 12, 1)), "last"),
+        (holiday(date.max, date.max), "first"),
+        (holiday(date.min, date.min), "first"),
         (holiday(begins=time(9)), "begins"),
         (holiday(begins=time(9), ends=time(10)), "begins"),
         (holiday(date(2026, 12, 1), None, begins=time(12), ends=time(11)), "begins"),
