@@ -47,7 +47,7 @@ class RecordsView(Guarded, ModelView):
 
     def get_one(self, id):
         """Raises NotFound, also for what is no id at all."""
-        row = super().get_one(id) if str(id).isdecimal() and len(str(id)) < 10 else None
+        row = super().get_one(id) if str(id).isdecimal() and str(id).isascii() and len(str(id)) < 10 else None
         if row is None:
             raise NotFound(_("This is not here any more."))
         return row

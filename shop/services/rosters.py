@@ -178,7 +178,7 @@ def _stretch(typed: TypedAbsence, zone: ZoneInfo) -> tuple[datetime, datetime]:
     if typed.first is None:
         faults["first"] = _("Choose the first day.")
     elif typed.first.year not in _YEARS:
-        faults["first"] = _("Is the year right?")
+        faults["first"] = _("Write the day as year, month, day: 2026-12-24.")
     first, last = typed.first or date.min, typed.last or typed.first or date.min
     if last < first:
         faults["last"] = _("The last day is before the first.")

@@ -73,8 +73,16 @@ def test_new_hours_are_offered_at_once_and_told(branch, frozen, office):
 
 
 @pytest.mark.parametrize(
-    "text", ["9 to 5", "18:00-09:00", "09:00-12:00, 11:00-13:00", "25:00-26:00", "1-2,3-4,5-6,7-8", "09:00",
-     "09:00-18:30+01:00"]
+    "text",
+    [
+        "9 to 5",
+        "18:00-09:00",
+        "09:00-12:00, 11:00-13:00",
+        "25:00-26:00",
+        "1-2,3-4,5-6,7-8",
+        "09:00",
+        "09:00-18:30+01:00",
+    ],
 )
 def test_hours_that_cannot_be_read_are_refused_with_what_was_typed(branch, frozen, office, text):
     answer = office.post("/admin/opening/hours", data=week_form(day_3=text))

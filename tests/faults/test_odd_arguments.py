@@ -9,7 +9,7 @@ from tests.routes import make_world, routes
 
 pytestmark = pytest.mark.faults
 
-ODD = ("\x00-1", "99999999999999999999999", "-99999999999999999999999", "0001-01-01T00:00+14:00", "9999-12-31", "²")
+ODD = ("\x00-1", "99999999999999999999999", "-99999999999999999999999", "0001-01-01T00:00+14:00", "9999-12-31", "٣")
 # Read by every page in the same way.
 EVERYWHERE = {"lang", "next"}
 

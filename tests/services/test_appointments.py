@@ -236,7 +236,7 @@ def test_a_new_time_can_be_taken_back_and_its_mail_never_leaves(app, frozen, fro
     assert [mail.template for mail in mails()] == ["booking_confirmation"]
 
 
-def test_taking_a_new_time_back_locks_both_places_before_it_writes_one(app, frozen, front_desk, database, statements_of):
+def test_a_new_time_taken_back_locks_both_places_before_it_writes(app, frozen, front_desk, database, statements_of):
     """Two colleagues who swap two appointments and both take that back must not wait for each other in a ring."""
     repair = book()
     changed = appointments.rebook(locked(repair), ELEVEN, actor=front_desk.actor, send=messages.HELD)
