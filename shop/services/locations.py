@@ -29,15 +29,19 @@ def share_plan(location: Location) -> None:
 
     Any number of bookings hold it at once; whoever changes the plan waits for them, and they for him.
     """
-    _read_again(location, read=True, key_share=True)
+    _read_again(location, read=True)
 
 
 def lock_plan(location_id: int) -> Location:
-    """The branch, its plan locked for this transaction. Raises NotFound."""
+    """The branch, its plan locked for this transaction. Raises NotFound.
+
+    Not so that what only names the branch waits: a repair that is written twice in one transaction is asked for its
+    branch again, and may hold a place of the calendar by then.
+    """
     location = db.session.get(Location, location_id)
     if location is None:
         raise NotFound(_("There is no such branch."))
-    _read_again(location)
+    _read_again(location, key_share=True)
     hold(location)
     return location
 

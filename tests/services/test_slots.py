@@ -2,14 +2,15 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 import time_machine
-from sqlalchemy import event
+from sqlalchemy import event, text
+from sqlalchemy.exc import OperationalError
 
 from shop.extensions import db
 from shop.models import grid
 from shop.models.booking import Slot
 from shop.models.errors import Invalid, SlotFull
 from shop.models.location import Closure
-from shop.services import slots
+from shop.services import locations, slots
 from tests import factories
 from tests.bookings import THURSDAY_1030, slot_with
 
@@ -185,3 +186,33 @@ def test_a_branch_cuts_its_time_as_it_likes(app, frozen):
     assert (starts(found)[:2], found[0].capacity) == (["Thu 09:00", "Thu 09:45"], 1)
     assert grid.loads(location.grids)["pickup"] == grid.DEFAULTS["pickup"]
     db.session.rollback()
+
+
+@pytest.fixture
+def may_lock(app):
+    """`may_lock(how)`: whether another connection gets this lock on the first branch at once."""
+
+    def ask(how: str) -> bool:
+        with db.engine.connect() as rival:
+            try:
+                rival.execute(text(f"SELECT id FROM locations ORDER BY id LIMIT 1 {how} NOWAIT"))
+            except OperationalError:
+                return False
+            return True
+
+    return ask
+
+
+def test_who_changes_the_plan_holds_up_bookings_and_nothing_that_only_names_the_branch(app, database, may_lock):
+    if database == "sqlite":
+        pytest.skip("SQLite has one writer")
+    locations.lock_plan(factories.location().id)
+    while_changed = may_lock("FOR SHARE"), may_lock("FOR KEY SHARE")
+    db.session.rollback()
+    locations.share_plan(factories.location())
+    while_booked = may_lock("FOR NO KEY UPDATE"), may_lock("FOR SHARE")
+    db.session.rollback()
+
+    # As a foreign key asks for it: a repair that is written while it holds a place must not wait for the plan.
+    assert while_changed == (False, True)
+    assert while_booked == (False, True)
