@@ -198,6 +198,21 @@ def test_what_a_colleague_changed_meanwhile_is_refused_and_the_others_go_on(prep
     assert statuses(chosen) == ["diagnosing", "cancelled", "diagnosing"]
 
 
+def test_step_that_is_no_longer_allowed_when_its_turn_comes_says_so(prepare, execute, technician, owner):
+    """What the preview allowed: of two, one loses what the step needs before its turn."""
+    ready, emptied = (factories.repair(State.DIAGNOSING, diagnosis="Display broken.") for _ in range(2))
+    run = prepare([ready, emptied], "status", "in_repair")
+    assert bulk_report.preview_of(run).will == 2
+    row = repairs.lock_repair(emptied.number)
+    repairs.edit(row, {"diagnosis": ""}, base=repairs.editable_values(row), actor=owner.actor)
+    db.session.commit()
+
+    assert execute(run) == {"done": 1, "refused:refused": 1}
+    [refused] = bulk_report.results(run, outcome="refused")
+    assert (refused.number, statuses([ready, emptied])) == (emptied.number, ["in_repair", "diagnosing"])
+    assert "diagnosis" in refused.detail.lower()
+
+
 def test_a_colleagues_note_does_not_stand_in_the_way(prepare, execute, cracked_iphone, owner):
     run = prepare([cracked_iphone], "status", "diagnosing")
     repairs.add_note(repairs.lock_repair(cracked_iphone.number), "Ring first", actor=owner.actor)
