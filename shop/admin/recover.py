@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from datetime import timedelta
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from flask import current_app, flash, has_request_context, redirect, request, url_for
 from flask_admin import Admin, expose
@@ -29,7 +29,10 @@ from shop.services.staff_drafts import Place, Typing
 
 LONGEST_REPORT = 256_000
 FLAG = "draft"
+CHOICE = "choice:"
 _FIRST_WORDS = 90
+# What stands behind the question mark and says which record a form is about.
+_NAMES_A_RECORD = ("id", "location", "branch", "kind")
 _TIME_IS_ENOUGH = timedelta(hours=12)
 
 
@@ -117,9 +120,10 @@ def find_place(address: str, *, title: str = "") -> Place | None:
         return None
     if endpoint in UNREMEMBERED or endpoint.startswith("recover."):
         return None
-    key = dict(parse_qsl(parts.query)).get("id", "")
-    record = "/".join([*map(str, values.values()), *([key] if key else [])])
-    return Place(endpoint[:60], record[:60], f"{parts.path}?id={key}"[:200] if key else parts.path[:200], title)
+    named = [(name, value) for name, value in parse_qsl(parts.query) if name in _NAMES_A_RECORD]
+    record = "/".join([*map(str, values.values()), *(value for _name, value in named)])
+    opened = f"{parts.path}?{urlencode(named)}" if named else parts.path
+    return Place(endpoint[:60], record[:60], opened[:200], title)
 
 
 def _typing() -> Typing:
@@ -180,7 +184,10 @@ def _words() -> dict[str, str]:
 
 def _unfinished(draft: StaffDraft) -> Unfinished:
     texts = []
+    # What was ticked comes back with its form; only texts are worth copying.
     for name, field in staff_drafts.fields_of(draft).items():
+        if name.startswith(CHOICE):
+            continue
         label = name.removeprefix("now.").replace("_", " ").capitalize()
         texts += [(label, text) for text in [field["value"], *(one["value"] for one in field["others"])] if text]
     return Unfinished(draft, texts, _trouble(draft), _where_it_opens(draft))

@@ -1,4 +1,5 @@
 /* The cards of the board, kept as they are in the shop: in place, under nobody's hand, without losing the focus. */
+import "./dialog_presence.js";
 import { whenLive } from "./live.js";
 
 const FRESH_MS = 30_000;
@@ -180,10 +181,11 @@ function showHere(card) {
   if (!people.length) return;
   const mark = document.createElement("small");
   mark.className = "here";
-  const { oneHere, moreHere } = root().dataset;
-  const [name] = people[0].name.split(" ");
-  mark.textContent = name;
-  mark.title = (people.length > 1 ? moreHere : oneHere).replace("{name}", name).replace("{n}", people.length - 1);
+  const { oneHere, oneWrites, moreHere } = root().dataset;
+  const writer = people.find((person) => person.field);
+  const [name] = (writer ?? people[0]).name.split(" ");
+  mark.textContent = writer ? oneWrites.replace("{name}", name) : name;
+  mark.title = (people.length > 1 ? moreHere : writer ? oneWrites : oneHere).replace("{name}", name).replace("{n}", people.length - 1);
   linkOf(card).after(mark);
 }
 

@@ -1,25 +1,19 @@
 /* One form and what is typed into it: reported, brought back, and told. */
+import { defaultOf, fieldsOf, fill, isChoice, keyOf, texts, valueOf } from "./draft_fields.js";
 import { act, fetchDraft, forgetHere, here, keepHere, report, sendLeft } from "./draft_store.js";
 import { addOther, clearNote, showNote, showState } from "./draft_note.js";
 
 const QUIET_MS = 600;
 const MOST_MS = 1_500;
 const RETRY_MS = 3_000;
-const TEXT = "textarea, input:not([type]), input:is([type=text], [type=email], [type=tel], [type=url], [type=number], [type=search], [type=date], [type=time], [type=datetime-local])";
-const SECRET = /password|secret|(^|[_.-])(code|otp|totp|pin)$/i;
-const SECRET_HINT = /password|one-time-code/;
 const REFUSED = '[aria-invalid="true"], .banner-danger, .banner-warn';
-
-const isKept = (field) =>
-  field.name && !field.readOnly && !field.closest("[data-no-draft]") && !SECRET.test(field.name) && !SECRET_HINT.test(field.autocomplete);
-export const texts = (form) => [...form.elements].filter((field) => field.matches(TEXT) && isKept(field));
-export const fieldsOf = (form) => [...form.elements].filter((field) => field.matches(`${TEXT}, select:not([multiple])`) && isKept(field));
-const defaultOf = (field) =>
-  field.matches("select") ? ([...field.options].find((option) => option.defaultSelected) ?? field.options[0])?.value ?? "" : field.defaultValue;
 
 export class Typing {
   constructor(form) {
     this.form = form;
+    /* Else the way back writes what stood in the old page over what a colleague has saved since: the browser keeps no
+       fields of such a form. What was typed and not saved comes from its draft. */
+    form.autocomplete = "off";
     this.address = new URL(form.getAttribute("action") || location.href, location.href);
     this.address = `${this.address.pathname}${this.address.search}`;
     this.isRefused = Boolean(form.querySelector(REFUSED));
@@ -48,6 +42,7 @@ export class Typing {
   baseOf(field) {
     const input = this.baseInput(field);
     if (input) return input.value;
+    if (isChoice(field)) return defaultOf(field);
     return this.isRefused ? (this.bases.get(field.name) ?? "") : defaultOf(field);
   }
 
@@ -59,14 +54,15 @@ export class Typing {
     let isChanged = false;
     const others = [];
     for (const [name, { value, base, others: more }] of Object.entries(draft.fields)) {
-      const field = fieldsOf(this.form).find((one) => one.name === name);
+      const field = fieldsOf(this.form).find((one) => keyOf(one) === name);
       if (!field) continue;
       this.bases.set(name, base);
       this.reported.set(name, value);
-      for (const other of more) others.push([field, other]);
+      for (const other of isChoice(field) ? [] : more) others.push([field, other]);
       if (this.isRefused) continue;
-      if (field.value !== defaultOf(field) && field.value !== value) others.push([field, value]);
-      else if (value !== defaultOf(field)) {
+      if (valueOf(field) !== defaultOf(field) && valueOf(field) !== value) {
+        if (!isChoice(field)) others.push([field, value]);
+      } else if (value !== defaultOf(field)) {
         isChanged = this.put(field, value, base) || isChanged;
         restored += 1;
       }
@@ -79,15 +75,15 @@ export class Typing {
   put(field, value, base) {
     const input = this.baseInput(field);
     const isChanged = Boolean(input) && input.value !== base;
-    field.value = value;
+    if (!fill(field, value)) return false;
     if (input) input.value = base;
     return isChanged;
   }
 
   restoreLeft(entry) {
     for (const field of fieldsOf(this.form)) {
-      const change = entry.changes[field.name];
-      if (change && !this.isRefused && field.value === defaultOf(field)) this.put(field, change.value, change.base);
+      const change = entry.changes[keyOf(field)];
+      if (change && !this.isRefused && valueOf(field) === defaultOf(field)) this.put(field, change.value, change.base);
     }
   }
 
@@ -104,7 +100,7 @@ export class Typing {
   async discard() {
     const answer = await act(this.draft, "discard").catch(() => null);
     if (!answer?.ok) return showState(this.form, this.words.device, { isTrouble: true });
-    for (const field of fieldsOf(this.form)) if (!this.isRefused && field.name in this.draft.fields) field.value = defaultOf(field);
+    for (const field of fieldsOf(this.form)) if (!this.isRefused && keyOf(field) in this.draft.fields) fill(field, defaultOf(field));
     this.quiet();
     return showNote(this.form, this.words.discarded, [[this.words.undo, () => this.undo()]]).querySelector("button").focus();
   }
@@ -129,14 +125,23 @@ export class Typing {
     forgetHere(this.address);
   }
 
+  /* In a dialog a choice alone is no work begun: it would come back under the hand of who opens it again. */
   changes() {
     const found = {};
+    const isCounted = !this.form.closest("dialog") || this.reported.size > 0 || this.isTyped();
     for (const field of fieldsOf(this.form)) {
+      if (isChoice(field) && !isCounted) continue;
       const base = this.baseOf(field);
-      const value = field.value === base ? null : field.value;
-      if (value !== (this.reported.get(field.name) ?? null)) found[field.name] = value === null ? null : { value, base };
+      const now = valueOf(field);
+      const value = now === (isChoice(field) ? defaultOf(field) : base) ? null : now;
+      const name = keyOf(field);
+      if (value !== (this.reported.get(name) ?? null)) found[name] = value === null ? null : { value, base };
     }
     return found;
+  }
+
+  isTyped() {
+    return texts(this.form).some((field) => valueOf(field) !== this.baseOf(field));
   }
 
   entry(changes) {
@@ -180,7 +185,7 @@ export class Typing {
     this.draft = draft ?? this.draft;
     this.seen = draft?.version ?? this.seen;
     if (this.words) showState(this.form, draft ? this.words.kept.replace("{time}", draft.at) : "");
-    const others = Object.keys(changes).flatMap((name) => (draft?.fields[name]?.others ?? []).map((value) => [name, value]));
+    const others = Object.keys(changes).flatMap((name) => (this.form.elements[name] ? draft?.fields[name]?.others ?? [] : []).map((value) => [name, value]));
     if (others.length && this.words) {
       clearNote(this.form);
       for (const [name, value] of others) addOther(this.form, this.words, value, () => this.use(this.form.elements[name], value));

@@ -1,7 +1,8 @@
 /* Nothing typed is lost: every form of the console that is sent by POST and has text in it reports what is typed, two
    seconds after a key at most, and brings it back when it is opened again. A form does nothing for it; `data-no-draft`
    on a form or a field keeps it out, as do passwords and codes. */
-import { Typing, fieldsOf, texts } from "./draft_form.js";
+import { texts } from "./draft_fields.js";
+import { Typing } from "./draft_form.js";
 import { leftHere, person, purge, sendLeft } from "./draft_store.js";
 
 const typings = new WeakMap();
@@ -33,7 +34,7 @@ const typingOf = (node) => typings.get(node?.closest?.("form") ?? node?.form);
 
 function noteInput(event) {
   const typing = typings.get(event.target.form);
-  if (typing && fieldsOf(typing.form).includes(event.target)) typing.note();
+  if (typing && event.target.name) typing.note();
 }
 
 function sendAll() {

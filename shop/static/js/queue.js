@@ -1,4 +1,5 @@
 /* The queue: a cursor and single keys. The rows are kept by rows.js, what is chosen by selection.js. */
+import "./dialog_presence.js";
 import "./live.js";
 import { afterAction } from "./after_action.js";
 import { copyNumber } from "./copy.js";

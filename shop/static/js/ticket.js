@@ -1,5 +1,6 @@
 /* The ticket: brought up to date in place, without touching what is being typed; and who else is here. */
 import { send, whenLive } from "./live.js";
+import { otherTicket } from "./dialog_presence.js";
 import { copyNumber } from "./copy.js";
 import { holdFocus, keepOpen } from "./focus.js";
 import { openForm, registerKeys } from "./keys.js";
@@ -66,7 +67,8 @@ function showAtFields(people, words) {
 /* Moving from field to field is one message, not two. */
 function tellField() {
   setTimeout(() => {
-    const field = document.activeElement?.dataset?.typing ?? "";
+    const active = document.activeElement;
+    const field = otherTicket(active?.closest("dialog")) ? "" : active?.dataset?.typing ?? "";
     if (field === told) return;
     told = field;
     send("typing", { number, field });
