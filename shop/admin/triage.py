@@ -10,7 +10,7 @@ from shop.admin.answers import dialog, done, refused
 from shop.extensions import db
 from shop.models.errors import Invalid
 from shop.models.repair import Priority
-from shop.services import locations, queue, repairs, triage
+from shop.services import locations, queue, repairs, triage, undo
 
 
 class TriageActs:
@@ -24,11 +24,10 @@ class TriageActs:
         repair = repairs.lock_repair(number)
         try:
             chosen = queue.PRIORITIES.get(request.form.get("priority", ""), 0)
-            triage.set_priority(repair, chosen, actor=current_user.actor)
+            step = triage.set_priority(repair, chosen, actor=current_user.actor)
         except Invalid as error:
             return refused(_priority_form, number, faults=error.fields, status=422)
-        db.session.commit()
-        return done(number, _("Priority set"))
+        return _done(number, _("Priority set"), step)
 
     @expose("/<string:number>/branch", methods=["GET", "POST"])
     @requires("repair.edit")
@@ -37,11 +36,10 @@ class TriageActs:
             return _branch_form(repairs.get_repair(number))
         repair = repairs.lock_repair(number)
         try:
-            triage.move_to_location(repair, _chosen_branch(), actor=current_user.actor)
+            step = triage.move_to_location(repair, _chosen_branch(), actor=current_user.actor)
         except Invalid as error:
             return refused(_branch_form, number, faults=error.fields, status=422)
-        db.session.commit()
-        return done(number, _("Handed over"))
+        return _done(number, _("Handed over"), step)
 
     @expose("/<string:number>/tags", methods=["GET", "POST"])
     @requires("repair.edit")
@@ -52,13 +50,19 @@ class TriageActs:
         name = request.form.get("tag", "")
         try:
             if off := request.form.get("off"):
-                triage.untag(repair, off, actor=current_user.actor)
+                step = triage.untag(repair, off, actor=current_user.actor)
             else:
-                triage.tag(repair, name, actor=current_user.actor)
+                step = triage.tag(repair, name, actor=current_user.actor)
         except Invalid as error:
             return refused(_tags_form, number, name=name, faults=error.fields, status=422)
-        db.session.commit()
-        return done(number, _("Tag taken off") if off else _("Tagged"))
+        return _done(number, _("Tag taken off") if off else _("Tagged"), step)
+
+
+def _done(number: str, words: str, step: undo.Step | None):
+    """What changed something can be taken back."""
+    offer = undo.undoable([step] if step else [], actor=current_user.actor)
+    db.session.commit()
+    return done(number, words, undo=offer)
 
 
 def _priority_form(repair, *, faults=None):

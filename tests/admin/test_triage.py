@@ -47,6 +47,34 @@ def test_ticket_is_sorted(bench, session, cracked_iphone, path, data, field, sto
 
 
 @pytest.mark.parametrize(
+    ("path", "data", "field"),
+    [("priority", {"priority": "urgent"}, "priority"), ("tags", {"tag": "Liquid damage"}, "tags"),
+     ("branch", {}, "location_id")],
+)  # fmt: skip
+def test_what_was_sorted_can_be_taken_back_by_the_toast(bench, session, cracked_iphone, camden, path, data, field):
+    before = getattr(cracked_iphone, field)
+    sent = data or {"branch": str(camden.id)}
+
+    answer = bench.post(f"/admin/repairs/{cracked_iphone.number}/{path}", data=sent, headers=HTMX)
+    session.expire_all()
+    sorted_as = getattr(session.get(Repair, cracked_iphone.id), field)
+    undone = bench.post(json.loads(answer.headers["HX-Trigger"])["toast"]["undo"]["url"], headers=HTMX)
+
+    session.expire_all()
+    assert sorted_as != before
+    assert (undone.status_code, getattr(session.get(Repair, cracked_iphone.id), field)) == (204, before)
+
+
+def test_the_same_priority_again_offers_nothing_to_take_back(bench, cracked_iphone):
+    where = f"/admin/repairs/{cracked_iphone.number}/priority"
+    bench.post(where, data={"priority": "urgent"}, headers=HTMX)
+
+    again = bench.post(where, data={"priority": "urgent"}, headers=HTMX)
+
+    assert "undo" not in json.loads(again.headers["HX-Trigger"])["toast"]
+
+
+@pytest.mark.parametrize(
     ("path", "data"),
     [
         ("priority", {"priority": "whenever"}),
