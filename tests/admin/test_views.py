@@ -208,7 +208,7 @@ def test_tabs_are_in_the_persons_own_order(bench, technician, sent, expected):
     assert tabs_of(bench.get("/admin/repairs/")) == expected
 
 
-@pytest.mark.parametrize("order", ["", "gone", ",".join(filters.VIEWS) + ",a"])
+@pytest.mark.parametrize("order", ["", "gone", ",".join(filters.VIEWS[:5]) + ",a"])
 def test_tabs_are_at_least_one(bench, technician, order):
     answer = bench.post(f"{VIEWS}order", data={"order": order}, headers=HTMX)
 
