@@ -125,7 +125,7 @@ def test_a_double_click_on_move_moves_once(busy_shop, signed_in):
 def test_read_only_looks_and_is_offered_nothing_else(busy_shop, signed_in):
     number = api_booking(busy_shop.url)
     page = signed_in("olu")
-    page.goto("/admin/repairs/")
+    page.goto(f"/admin/repairs/?q={number}")
     page.keyboard.press("j")
     page.keyboard.press("s")
     page.keyboard.press("a")

