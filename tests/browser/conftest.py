@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -158,15 +159,28 @@ def stranger_at(open_context, busy_shop):
 
 @pytest.fixture(scope="session")
 def cookies(chromium, busy_shop):
-    """`cookies("priya")`: a browser's storage after that colleague signed in; one sign-in for all tests."""
+    """`cookies("priya")`: a browser's storage after that colleague signed in; one sign-in for all tests.
+
+    Where a test has ended it, as by taking rights away, the next one signs in anew.
+    """
     kept = {}
 
     def of(name: str) -> dict:
-        if name not in kept:
+        if name not in kept or not _opens(busy_shop, kept[name]):
             kept[name] = _sign_in(chromium, busy_shop, name)
         return kept[name]
 
     return of
+
+
+def _opens(server: LiveServer, state: dict) -> bool:
+    header = "; ".join(f"{cookie['name']}={cookie['value']}" for cookie in state["cookies"])
+    request = urllib.request.Request(f"{server.url}/admin/live/since?position=0", headers={"Cookie": header})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status == 200
+    except urllib.error.HTTPError:
+        return False
 
 
 @pytest.fixture
