@@ -106,7 +106,7 @@ def _risks(counts: queue.Counts, end: datetime, state: LogState) -> list[Figure]
         filters = queue.parse_filters(arguments)
         number, first = dashboard.troubled(filters, counts, me=current_user.id, day_ends=end, state=state)
         if number:
-            why = f"{first[0].number}: {risk.explain(first[0]).words}" if first else ""
+            why = f"{first[0].number}: {risk.explain_as(kind, first[0]).words}" if first else ""
             figures.append(Figure(number, words(number), _url(arguments), "warn", icon, why))
     return figures
 

@@ -77,10 +77,18 @@ def explain(row, *, now: datetime | None = None) -> Risk:
         when = when_words(row.likely_at, now)
         words = gettext("Likely %(when)s, %(span)s late", when=when, span=after)
         return Risk(Kind.AT_RISK, words, gettext("Likely %(when)s", when=when))
-    if is_stalled(row, now):
-        words = gettext("Nothing since %(when)s", when=when_words(row.updated_at, now))
-        return Risk(Kind.STALLED, words, gettext("Nothing since %(when)s", when=_day_words(row.updated_at, now)))
-    return Risk()
+    return _standstill(row, now) if is_stalled(row, now) else Risk()
+
+
+def explain_as(kind: Kind, row, *, now: datetime | None = None) -> Risk:
+    """Why this row is in the list of that kind, also where something worse is wrong with it: late and standing still."""
+    now = now or utc_now()
+    return _standstill(row, now) if kind == Kind.STALLED and is_stalled(row, now) else explain(row, now=now)
+
+
+def _standstill(row, now: datetime) -> Risk:
+    words = gettext("Nothing since %(when)s", when=when_words(row.updated_at, now))
+    return Risk(Kind.STALLED, words, gettext("Nothing since %(when)s", when=_day_words(row.updated_at, now)))
 
 
 def is_stalled(row, now: datetime) -> bool:

@@ -123,6 +123,15 @@ def test_what_is_at_risk_or_stands_still_is_counted_listed_and_explained(
     assert f"{at_risk[2].number}: Nothing since today" in page
 
 
+def test_what_is_late_and_stands_still_too_says_since_when(browser_of, frozen_morning, owner):
+    repair = factories.repair(State.IN_REPAIR, due_at=frozen_morning - timedelta(hours=2))
+    foreseen(repair, stalls_at=frozen_morning - timedelta(hours=1))
+
+    page = browser_of(owner).get("/admin/").text
+
+    assert f"{repair.number}: Nothing since today" in page
+
+
 def test_first_today_says_why_it_will_be_late(browser_of, frozen_morning, owner):
     repair = factories.repair(State.IN_REPAIR, due_at=frozen_morning + timedelta(hours=2))
     foreseen(repair, likely_at=frozen_morning + timedelta(hours=5))
