@@ -23,11 +23,13 @@ _DESKTOP = {"width": 1280, "height": 800}
 
 @dataclass
 class Effort:
-    """Of one task: interactions and page loads, the same at every run, and milliseconds to the result of each run."""
+    """Of one task: interactions (all, and those after the search text) and page loads, the most of any run, and
+    milliseconds to the result of each run."""
 
     task: str
     keys: str = ""
     interactions: int = 0
+    after_text: int = 0
     loads: int = 0
     times: list[float] = field(default_factory=list)
 
@@ -69,6 +71,7 @@ def _play(words: str, task, path: str, tasks: Tasks, runs: int) -> Effort:
         effort.times.append(task(tasks, hands, run))
         hands.done()
         effort.interactions = max(effort.interactions, len(hands.pressed))
+        effort.after_text = max(effort.after_text, len(hands.pressed) - hands.before_text)
         effort.loads = max(effort.loads, hands.loads)
         effort.keys = " ".join(hands.pressed)
     effort.times.pop(0)

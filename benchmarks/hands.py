@@ -14,6 +14,8 @@ class Hands:
 
     def __init__(self, page: Page):
         self.page, self.pressed, self.loads, self._acted_at = page, [], 0, 0.0
+        # How many interactions there were before the last text was typed.
+        self.before_text = 0
         page.on("domcontentloaded", self._count)
 
     def press(self, *keys: str) -> None:
@@ -25,10 +27,12 @@ class Hands:
 
     def type(self, text: str) -> None:
         """Text that is not counted: a name, a number, a note."""
+        self.before_text = len(self.pressed)
         self.page.keyboard.insert_text(text)
 
     def search(self, text: str) -> None:
         """Text whose last letter brings the result."""
+        self.before_text = len(self.pressed)
         self.page.keyboard.insert_text(text[:-1])
         self._acted_at = time.time() * 1000
         self.page.keyboard.type(text[-1])

@@ -7,15 +7,17 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.effort import Effort
 from benchmarks.environment import BUILD, PROJECT, Database
 from benchmarks.fanout import FanoutResult
 from benchmarks.jobs import JobsResult
 from benchmarks.live import LiveResult
 from benchmarks.pages import CHANGED, Target
 from benchmarks.screens import Screen, spread
+from benchmarks.staff import StaffResult
 from benchmarks.status import StatusResult
 
-DOCUMENT = PROJECT / "docs" / "performance.md"
+DOCUMENT, EFFORT = PROJECT / "docs" / "performance.md", PROJECT / "docs" / "effort.md"
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 _PEERS = ("flask-admin stock", "flask-admin tuned", "django stock", "django tuned")
 
@@ -111,6 +113,26 @@ def jobs_goals(result: JobsResult) -> list[Goal]:
     return [Goal("Relay and deliveries a second, to a bare SKIP LOCKED loop", rate, least=0.8)]
 
 
+def staff_goals(result: StaffResult) -> list[Goal]:
+    return [
+        Goal(f"{result.people} people at work, errors", len(result.errors), most=0, unit=""),
+        Goal(f"{result.people} people at work, live events missed", result.missed, most=0, unit=""),
+        Goal(f"{result.people} people at work, 95th percentile of all requests", result.p95(), most=300, unit="ms"),
+    ]
+
+
+def effort_goals(efforts: list[Effort]) -> list[Goal]:
+    most = max(effort.after_text for effort in efforts)
+    return [
+        Goal("Daily tasks, interactions after the search text, the most of any", most, most=4, unit=""),
+        Goal("Daily tasks, page loads, the most of any", max(e.loads for e in efforts), most=1, unit=""),
+        *(
+            Goal(f"{effort.task}: result shown, 95th percentile", effort.p95(), most=300, unit="ms")
+            for effort in efforts
+        ),
+    ]
+
+
 def goals_table(goals: list[Goal]) -> str:
     return "\n".join(["| measure | here | goal | |", "|---|---|---|---|", *(goal.row() for goal in goals)])
 
@@ -192,6 +214,37 @@ def jobs_table(result: JobsResult) -> str:
     return "\n".join([*lines, *(f"| {words} | {result.median(name):.0f} |" for name, words in names.items())])
 
 
+def staff_table(result: StaffResult) -> str:
+    lines = ["| request | times | p50 / p95 ms |", "|---|---|---|"]
+    lines += [
+        f"| {name} | {len(times):,} | {result.p50(name):.0f} / {result.p95(name):.0f} |"
+        for name, times in sorted(result.times.items())
+    ]
+    total = sum(len(times) for times in result.times.values())
+    lines.append(f"| all | {total:,} | p95 {result.p95():.0f} |")
+    told = (
+        f"{result.changes:,} changes, told {result.told:,} times to {result.people} browsers; {result.missed} missed."
+    )
+    return "\n".join([*lines, "", told, *sorted(set(result.errors))[:5]])
+
+
+def effort_table(efforts: list[Effort]) -> str:
+    lines = [
+        "| task | keys | interactions | after the text | page loads | p50 / p95 ms |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {one.task} | {one.keys} | {one.interactions} | {one.after_text} | {one.loads} "
+        f"| {one.p50():.0f} / {one.p95():.0f} |"
+        for one in efforts
+    ]
+    return "\n".join(lines)
+
+
+def keep_efforts(efforts: list[Effort], database: Database) -> None:
+    _keep(EFFORT, f"{_machine(database)} Each task {len(efforts[0].times)} times.\n\n{effort_table(efforts)}")
+
+
 def write(sections: dict[str, str], goals: list[Goal], database: Database, raw: dict, *, keep: bool) -> None:
     """Prints all goals and writes all figures as JSON; a whole run is kept in the document, between its markers."""
     text = "\n\n".join(
@@ -204,9 +257,13 @@ def write(sections: dict[str, str], goals: list[Goal], database: Database, raw: 
     print(f"All figures: {BUILD / 'results.json'}")
     if not keep:
         return
-    document = DOCUMENT.read_text()
-    before, rest = document.split(BEGIN)
-    DOCUMENT.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}")
+    _keep(DOCUMENT, text)
+
+
+def _keep(path: Path, text: str) -> None:
+    """Puts the text between the markers of that document."""
+    before, rest = path.read_text().split(BEGIN)
+    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}")
 
 
 def _machine(database: Database) -> str:

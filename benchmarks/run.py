@@ -12,10 +12,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks import environment, fanout, jobs, live, pages, report, screens, status
+from benchmarks import effort, environment, fanout, jobs, live, pages, report, screens, staff, status
 from benchmarks.environment import Database
 
-PARTS = ("list", "screens", "status", "fanout", "live", "jobs")
+PARTS = ("list", "screens", "status", "fanout", "live", "jobs", "staff", "effort")
 
 
 def main() -> None:
@@ -88,7 +88,24 @@ def _jobs(_large, small, options):
     return "Relay and deliveries", report.jobs_table(result), report.jobs_goals(result), asdict(result)
 
 
-_MEASURES = {"list": _list, "screens": _screens, "status": _status, "fanout": _fanout, "live": _live, "jobs": _jobs}
+def _staff(large, _small, options):
+    result = staff.measure(large, seconds=20 if options.quick else 300)
+    title = f"{result.people} people at work for {result.seconds:.0f} seconds"
+    return title, report.staff_table(result), report.staff_goals(result), vars(result)
+
+
+def _effort(large, _small, options):
+    efforts = effort.measure(large, runs=3 if options.quick else 20)
+    if not options.quick:
+        report.keep_efforts(efforts, large)
+    figures = [asdict(one) for one in efforts]
+    return "Twelve daily tasks", report.effort_table(efforts), report.effort_goals(efforts), figures
+
+
+_MEASURES = {
+    "list": _list, "screens": _screens, "status": _status, "fanout": _fanout, "live": _live, "jobs": _jobs,
+    "staff": _staff, "effort": _effort,
+}  # fmt: skip
 
 
 def _options() -> argparse.Namespace:
