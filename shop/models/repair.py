@@ -49,6 +49,7 @@ class Repair(db.Model):
             "id",
             "assignee_id",
             "status_since",
+            "updated_at",
             postgresql_where=_OPEN,
             sqlite_where=_OPEN,
         ),

@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, func, literal_column, select
 
 from shop.extensions import db
 from shop.models.base import UtcDateTime, utc_now
+from shop.models.promise import Outlook
 from shop.models.repair import Repair
 from shop.models.workflow import NEVER_LATE, WAITING_ON, State
 from shop.services import risk
@@ -28,8 +29,9 @@ _COUNTS = (
             func.count().filter(Repair.status_since <= bindparam(f"before_{name}", type_=UtcDateTime))
             for name in COUNTED_SPANS
         ],
+        *[func.count().filter(risk.joined(kind)) for kind in (risk.Kind.AT_RISK, risk.Kind.STALLED)],
     )
-    .add_columns(risk.counted(risk.Kind.AT_RISK), risk.counted(risk.Kind.STALLED))
+    .outerjoin(Outlook, Outlook.repair_id == Repair.id)
     .where(literal_column("is_open"))
     .group_by(Repair.status, Repair.assignee_id)
 )
@@ -45,6 +47,8 @@ class Group:
     late: int
     today: int
     longer: tuple[int, ...]
+    at_risk: int = 0
+    stalled: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +70,15 @@ class Counts:
 
     def of(self, filters: Filters, *, me: int) -> int | None:
         """How many repairs the filters select; None where that is not in these counts."""
-        if filters.risk:
-            return self._of_risk(filters)
         found = self.by_status_of(filters, me=me)
         return None if found is None else sum(found.values())
 
-    def _of_risk(self, filters: Filters) -> int | None:
-        """Only alone: the tabs ask for nothing else."""
-        others = (filters.status, filters.q, filters.assignee, filters.waiting, filters.since)
-        if any(others) or filters.priority or filters.location or filters.tag or filters.view != "open":
-            return None
-        return {"at_risk": self.at_risk, "stalled": self.stalled, "late": self.late}.get(filters.risk)
-
     def by_status_of(self, filters: Filters, *, me: int) -> dict[str, int] | None:
         """The same for each status that has any."""
-        is_counted = filters.since in ("", *COUNTED_SPANS) and not (filters.since and filters.view in _BY_TIME)
+        by_time = [filters.since, filters.risk, filters.view in _BY_TIME]
+        is_counted = filters.since in ("", *COUNTED_SPANS) and sum(map(bool, by_time)) <= 1
         is_marked = filters.priority or filters.location or filters.tag
-        if filters.faults or filters.q or filters.risk or is_marked or not filters.is_open or not is_counted:
+        if filters.faults or filters.q or is_marked or not filters.is_open or not is_counted:
             return None
         found: Counter[str] = Counter()
         for group in self.groups:
@@ -108,8 +104,7 @@ def minute(moment: datetime) -> int:
 def _count(position: int, *, now: datetime, day_ends: datetime) -> Counts:
     before = {f"before_{name}": now - (span(name) or timedelta()) for name in COUNTED_SPANS}
     rows = db.session.connection().execute(_COUNTS, {"now": now, "day_ends": day_ends, **before}).all()
-    groups = tuple(Group(row[0], row[1], row[2], row[3], row[4], tuple(row[5:-2])) for row in rows)
-    at_risk, stalled = rows[0][-2:] if rows else (0, 0)
+    groups = tuple(Group(*row[:5], tuple(row[5:-2]), *row[-2:]) for row in rows)
     by_status: Counter[str] = Counter()
     by_assignee: Counter[int | None] = Counter()
     for group in groups:
@@ -119,7 +114,8 @@ def _count(position: int, *, now: datetime, day_ends: datetime) -> Counts:
     return Counts(
         dict(by_status), dict(by_assignee),
         late=sum(group.late for group in unfinished), today=sum(group.today for group in unfinished),
-        at_risk=at_risk, stalled=stalled, position=position, groups=groups,
+        at_risk=sum(group.at_risk for group in groups), stalled=sum(group.stalled for group in groups),
+        position=position, groups=groups,
     )  # fmt: skip
 
 
@@ -128,7 +124,7 @@ def _is_in(group: Group, filters: Filters, *, me: int) -> bool:
     return (
         (not filters.status or group.status == filters.status)
         and (filters.view not in PART_STATUS or group.status == PART_STATUS[filters.view])
-        and (filters.view not in _BY_TIME or group.status not in NEVER_LATE)
+        and (not (filters.risk or filters.view in _BY_TIME) or group.status not in NEVER_LATE)
         and (not filters.waiting or WAITING_ON.get(State(group.status)) == filters.waiting)
         and all(group.assignee == person for person in people)
     )
@@ -144,6 +140,8 @@ def _people(filters: Filters, *, me: int) -> Iterator[int | None]:
 
 
 def _counted(group: Group, filters: Filters) -> int:
+    if filters.risk:
+        return getattr(group, filters.risk)
     if filters.since:
         return group.longer[COUNTED_SPANS.index(filters.since)]
     return getattr(group, _BY_TIME.get(filters.view, "number"))

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from flask_babel import format_date, format_datetime, format_time, gettext, ngettext, to_user_timezone
-from sqlalchemy import and_, bindparam, func, literal_column, select
+from sqlalchemy import and_, bindparam, literal_column, select
 
 from shop.models.base import UtcDateTime, utc_now
 from shop.models.promise import Outlook
@@ -44,24 +44,18 @@ def condition(kind: str):
     it is due."""
     if kind == Kind.LATE:
         return and_(Repair.due_at < _NOW, UNFINISHED)
+    return and_(UNFINISHED, select(Outlook.repair_id).where(Outlook.repair_id == Repair.id, _foreseen(kind)).exists())
+
+
+def joined(kind: Kind):
+    """The same for a statement that joins `outlooks`: at risk or stalled."""
+    return and_(UNFINISHED, _foreseen(kind))
+
+
+def _foreseen(kind: str):
     if kind == Kind.AT_RISK:
-        likely = select(Outlook.repair_id).where(Outlook.repair_id == Repair.id, Outlook.likely_at > Repair.due_at)
-        return and_(Repair.due_at >= _NOW, UNFINISHED, likely.exists())
-    still = select(Outlook.repair_id).where(
-        Outlook.repair_id == Repair.id, Outlook.stalls_at < _NOW, Outlook.seen_at >= Repair.updated_at
-    )
-    return and_(UNFINISHED, still.exists())
-
-
-def counted(kind: str):
-    """How many open repairs are so: a value for a larger statement."""
-    return (
-        select(func.count())
-        .select_from(Repair)
-        .where(literal_column("is_open"), condition(kind))
-        .correlate(None)
-        .scalar_subquery()
-    )
+        return and_(Repair.due_at >= _NOW, Outlook.likely_at > Repair.due_at)
+    return and_(Outlook.stalls_at < _NOW, Outlook.seen_at >= Repair.updated_at)
 
 
 def explain(row, *, now: datetime | None = None) -> Risk:
@@ -81,7 +75,7 @@ def explain(row, *, now: datetime | None = None) -> Risk:
 
 
 def explain_as(kind: Kind, row, *, now: datetime | None = None) -> Risk:
-    """Why this row is in the list of that kind, also where something worse is wrong with it: late and standing still."""
+    """Why this row is in the list of that kind, also where something worse is wrong with it."""
     now = now or utc_now()
     return _standstill(row, now) if kind == Kind.STALLED and is_stalled(row, now) else explain(row, now=now)
 
