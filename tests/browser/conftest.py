@@ -81,12 +81,16 @@ class LiveServer:
             self.process.wait(timeout=30)
 
 
-def _new_server(data: Path) -> LiveServer:
-    compile_catalogues()
+def _server_at(data: Path) -> LiveServer:
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
     SERVERS[url] = data
-    server = LiveServer(url, data, _environment(data, port=port, url=url))
+    return LiveServer(url, data, _environment(data, port=port, url=url))
+
+
+def _new_server(data: Path) -> LiveServer:
+    compile_catalogues()
+    server = _server_at(data)
     server.run("from tests.factories import migrate_and_seed\nmigrate_and_seed()")
     return server
 
@@ -102,15 +106,25 @@ def live_server(tmp_path_factory) -> Iterator[LiveServer]:
 
 
 @pytest.fixture(scope="session")
-def busy_shop(tmp_path_factory) -> Iterator[LiveServer]:
-    """A shop of its own with the demo's staff and repairs."""
-    server = _new_server(tmp_path_factory.mktemp("busy"))
-    server.python("-m", "flask", "--app", "wsgi", "demo", "--repairs", "80")
+def filled_shop(tmp_path_factory) -> Path:
+    """The data of a shop with the demo's staff and repairs, made once; no server has them open."""
+    server = _new_server(tmp_path_factory.mktemp("filled"))
+    server.python("-m", "flask", "--app", "wsgi", "demo", "--repairs", "80", "--open", "32")
     # Whoever opens the queue here means all of it.
     server.run(
         "from shop.extensions import db\nfrom shop.models.saved_view import RoleView\n"
         "db.session.query(RoleView).delete()\ndb.session.commit()"
     )
+    return server.data
+
+
+@pytest.fixture(scope="module")
+def busy_shop(filled_shop, tmp_path_factory) -> Iterator[LiveServer]:
+    """A shop with the demo's staff and repairs, one for each file of tests: none sees what another file's did.
+
+    All that is open fits on one page of the queue, with room for what the tests of one file add.
+    """
+    server = _server_at(shutil.copytree(filled_shop, tmp_path_factory.mktemp("busy"), dirs_exist_ok=True))
     try:
         server.start()
         yield server
@@ -157,9 +171,9 @@ def stranger_at(open_context, busy_shop):
     return lambda **options: watched(open_context(busy_shop.url, **options).new_page())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cookies(chromium, busy_shop):
-    """`cookies("priya")`: a browser's storage after that colleague signed in; one sign-in for all tests.
+    """`cookies("priya")`: a browser's storage after that colleague signed in; one sign-in for all tests of a file.
 
     Where a test has ended it, as by taking rights away, the next one signs in anew.
     """

@@ -149,6 +149,17 @@ def test_phone_shows_the_tab_one_is_at(signed_in):
     page.goto("/admin/repairs/?view=closed")
     is_live(page)
 
+    here = page.locator(".page-head [aria-current]:is(.tab)")
+    expect(here).to_have_text("Closed")
+    expect(here).to_be_in_viewport(ratio=1)
+
+
+def test_phone_scrolls_the_tabs_to_the_one_that_one_is_at(signed_in):
+    page = signed_in("ellie", viewport=PHONE)
+
+    page.goto("/admin/repairs/?view=ready")
+    is_live(page)
+
     expect(page.locator("#queue-tabs [aria-current]")).to_be_in_viewport(ratio=1)
 
 

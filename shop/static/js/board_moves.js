@@ -100,4 +100,4 @@ document.addEventListener("click", (event) => {
   if (event.target.closest("#board-trouble [data-hide]")) hideTrouble();
 });
 /* By the form, on the board or in another window of this person. */
-document.addEventListener("acted", (event) => ask([event.detail.number]));
+document.addEventListener("acted", (event) => ask([event.detail.number], { after: 0 }));

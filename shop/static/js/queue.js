@@ -161,7 +161,8 @@ function actByPress(event) {
   if (row && event.target.matches(".avatar")) act("assign", row);
 }
 
-document.addEventListener("acted", (event) => ask([event.detail.number]));
+/* One's own act is looked at straight away; what others do may wait for more of it. */
+document.addEventListener("acted", (event) => ask([event.detail.number], { after: 0 }));
 /* Many changed at once: the list is fetched anew, and what was chosen has been dealt with. */
 document.addEventListener("actedOnMany", () => {
   selection.clear();
