@@ -157,7 +157,7 @@ def test_phone_shows_the_tab_one_is_at(signed_in):
 def test_phone_scrolls_the_tabs_to_the_one_that_one_is_at(signed_in):
     page = signed_in("ellie", viewport=PHONE)
 
-    page.goto("/admin/repairs/?view=ready")
+    page.goto("/admin/repairs/?view=parts")
     is_live(page)
 
     expect(page.locator("#queue-tabs [aria-current]")).to_be_in_viewport(ratio=1)
