@@ -1,6 +1,6 @@
-"""The work of a change of many tickets: each in a transaction of its own, each once.
+"""The work of a change of many tickets: a few in each transaction, each in a savepoint of its own, each once.
 
-Commits by itself, ticket by ticket: what was done to a ticket and that it was done commit together. So any number of
+Commits by itself as it goes: what was done to a ticket and that it was done commit together. So any number of
 processes may be at the same run, one that dies leaves nothing half done, and the next goes on where it stopped. One
 ticket that is refused, or fails, never stops the others.
 """
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 import structlog
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import joinedload
 
 from shop import database
 from shop.extensions import db
@@ -37,7 +38,8 @@ from shop.services.undo import MESSAGE, Step
 
 log = structlog.get_logger(__name__)
 
-_BATCH = 200
+# So many tickets share a transaction: a commit each would cost more than the change itself.
+TOGETHER = 20
 # Well below the longest time that a delivery may run.
 LONGEST_STRETCH_SECONDS = 600.0
 
@@ -65,21 +67,21 @@ def work(run_id: int, *, is_stopping: Callable[[], bool] = lambda: False) -> boo
     with database.reading():
         state = db.session.scalar(select(BulkRun.state).where(BulkRun.id == run_id)) or ""
         db.session.rollback()
-    acts: dict[str, Callable[[int, int], bool]] = {RunState.RUNNING: _do, RunState.UNDOING: _take_back}
+    acts: dict[str, Callable[[int, list[int]], bool]] = {RunState.RUNNING: _do, RunState.UNDOING: _take_back}
     do = acts.get(state)
     if do is None:
         return True
-    for place in _places(run_id, state):
+    for places in _turns(run_id, state):
         if is_stopping():
             return False
-        if not do(run_id, place):
+        if not do(run_id, places):
             break
     _finish(run_id, state)
     return True
 
 
-def _places(run_id: int, state: str) -> Iterator[int]:
-    """Of the tickets whose turn has not come; taken back in the opposite order."""
+def _turns(run_id: int, state: str) -> Iterator[list[int]]:
+    """Places of the tickets whose turn has not come, a few at a time; taken back in the opposite order."""
     back, after = state == RunState.UNDOING, None
     while True:
         query = select(BulkItem.place).where(
@@ -88,70 +90,77 @@ def _places(run_id: int, state: str) -> Iterator[int]:
         if after is not None:
             query = query.where(BulkItem.place < after if back else BulkItem.place > after)
         with database.reading():
-            places = db.session.scalars(
-                query.order_by(BulkItem.place.desc() if back else BulkItem.place).limit(_BATCH)
-            ).all()
+            places = list(
+                db.session.scalars(query.order_by(BulkItem.place.desc() if back else BulkItem.place).limit(TOGETHER))
+            )
             db.session.rollback()
-        yield from places
-        if len(places) < _BATCH:
+        if not places:
             return
+        yield places
         after = places[-1]
 
 
-def _do(run_id: int, place: int) -> bool:
-    """One ticket; False if the run is to stop."""
-    item, run, actor = _turn(run_id, place)
+def _do(run_id: int, places: list[int]) -> bool:
+    """A few tickets in one transaction; False if the run is to stop."""
+    run, actor, items = _turn(run_id, places)
     if run.cancel_asked_at:
         _leave_the_rest(run_id)
         db.session.commit()
         return False
-    if item.outcome:
-        db.session.rollback()
-        return True
-    try:
-        with db.session.begin_nested():
-            step = _change(item, run, actor)
-        item.outcome = Outcome.DONE if step else Outcome.SAME
-        item.reason, item.step = ("", dumps({"step": _as_json(step)})) if step else (Reason.SAME, "")
-    except _Refused as refused:
-        item.outcome, item.reason, item.detail = Outcome.REFUSED, refused.reason, refused.detail
+    waiting = [item for item in items if not item.outcome]
+    repairs = _lock_repairs(waiting)
+    for item in waiting:
+        try:
+            with db.session.begin_nested():
+                step = _change(repairs.get(item.repair_id), item, run, actor)
+            item.outcome = Outcome.DONE if step else Outcome.SAME
+            item.reason, item.step = ("", dumps({"step": _as_json(step)})) if step else (Reason.SAME, "")
+        except _Refused as refused:
+            item.outcome, item.reason, item.detail = Outcome.REFUSED, refused.reason, refused.detail
     db.session.commit()
     return True
 
 
-def _take_back(run_id: int, place: int) -> bool:
-    item, _run, actor = _turn(run_id, place)
-    if item.outcome != Outcome.DONE:
-        db.session.rollback()
-        return True
-    step = Step(*json.loads(item.step)["step"])
-    try:
-        with db.session.begin_nested():
-            _reverse(step, actor)
-        item.outcome, item.reason = Outcome.UNDONE, ""
-    except _Refused as refused:
-        item.outcome, item.reason, item.detail = Outcome.KEPT, refused.reason, refused.detail
+def _take_back(run_id: int, places: list[int]) -> bool:
+    _run, actor, items = _turn(run_id, places)
+    steps = [(item, Step(*json.loads(item.step)["step"])) for item in items if item.outcome == Outcome.DONE]
+    holds.lock_events(step.facts[MESSAGE] for _, step in steps if MESSAGE in step.facts)
+    _lock_repairs([item for item, _ in steps])
+    for item, step in reversed(steps):
+        try:
+            with db.session.begin_nested():
+                _reverse(step, actor)
+            item.outcome, item.reason = Outcome.UNDONE, ""
+        except _Refused as refused:
+            item.outcome, item.reason, item.detail = Outcome.KEPT, refused.reason, refused.detail
     db.session.commit()
     return True
 
 
-def _turn(run_id: int, place: int) -> tuple[BulkItem, BulkRun, Actor | None]:
-    """The ticket's row of the run, locked; the run, and who began it with the rights of this moment."""
-    query = (
-        select(BulkItem, BulkRun, Staff)
-        .join(BulkRun, BulkRun.id == BulkItem.run_id)
-        .join(Staff, Staff.id == BulkRun.staff_id)
-        .where(BulkItem.run_id == run_id, BulkItem.place == place)
-        .with_for_update(of=BulkItem)
-        .execution_options(populate_existing=True)
-    )
-    item, run, person = db.session.execute(query).one()
+def _turn(run_id: int, places: list[int]) -> tuple[BulkRun, Actor | None, list[BulkItem]]:
+    """The run, who began it with the rights of this moment, and these tickets' rows of it, locked, in their order."""
+    query = select(BulkRun, Staff).join(Staff, Staff.id == BulkRun.staff_id).where(BulkRun.id == run_id)
+    locked = select(BulkItem).where(BulkItem.run_id == run_id, BulkItem.place.in_(places)).order_by(BulkItem.place)
+    items = db.session.scalars(locked.with_for_update().execution_options(populate_existing=True)).all()
+    run, person = db.session.execute(query.execution_options(populate_existing=True)).one()
     actor = None if person.disabled_at else Actor("staff", person.id, person.name, Role(person.role))
-    return item, run, actor
+    return run, actor, list(items)
 
 
-def _change(item: BulkItem, run: BulkRun, actor: Actor | None) -> Step | None:
-    act, repair = ACTS[run.act], _lock_repair(item.repair_id)
+def _lock_repairs(items: list[BulkItem]) -> dict[int, Repair]:
+    """Those of these tickets that are there, locked in the order of their ids as everybody locks several."""
+    query = select(Repair).where(Repair.id.in_([item.repair_id for item in items])).order_by(Repair.id)
+    query = query.options(joinedload(Repair.customer)).with_for_update(of=Repair)
+    found = db.session.scalars(query.execution_options(populate_existing=True)).all()
+    for repair in found:
+        hold(repair)
+    return {repair.id: repair for repair in found}
+
+
+def _change(repair: Repair | None, item: BulkItem, run: BulkRun, actor: Actor | None) -> Step | None:
+    if repair is None:
+        raise _Refused(Reason.GONE)
+    act = ACTS[run.act]
     if actor is None or not actor.may(bulk.PERMISSION):
         raise _Refused(Reason.NO_RIGHT)
     if act.is_same(repair, run.target):
@@ -164,7 +173,6 @@ def _change(item: BulkItem, run: BulkRun, actor: Actor | None) -> Step | None:
 def _reverse(step: Step, actor: Actor | None) -> None:
     if actor is None:
         raise _Refused(Reason.NO_RIGHT)
-    holds.lock_events([step.facts[MESSAGE]] if MESSAGE in step.facts else [])
     _said(lambda: undo.reverse(step, actor=actor), step)
 
 
@@ -181,15 +189,6 @@ def _said(act: Callable, about):
     except Exception as error:
         log.warning("bulk_ticket_failed", about=repr(about), exc_info=True)
         raise _Refused(Reason.FAILED) from error
-
-
-def _lock_repair(repair_id: int) -> Repair:
-    query = select(Repair).where(Repair.id == repair_id).with_for_update(of=Repair)
-    repair = db.session.scalar(query.execution_options(populate_existing=True))
-    if repair is None:
-        raise _Refused(Reason.GONE)
-    hold(repair)
-    return repair
 
 
 def _leave_the_rest(run_id: int) -> None:

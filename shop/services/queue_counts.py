@@ -104,7 +104,10 @@ def minute(moment: datetime) -> int:
 def _count(position: int, *, now: datetime, day_ends: datetime) -> Counts:
     before = {f"before_{name}": now - (span(name) or timedelta()) for name in COUNTED_SPANS}
     rows = db.session.connection().execute(_COUNTS, {"now": now, "day_ends": day_ends, **before}).all()
-    groups = tuple(Group(*row[:5], tuple(row[5:-2]), *row[-2:]) for row in rows)
+    spans = 5 + len(COUNTED_SPANS)
+    groups = tuple(
+        Group(row[0], row[1], row[2], row[3], row[4], tuple(row[5:spans]), row[spans], row[spans + 1]) for row in rows
+    )
     by_status: Counter[str] = Counter()
     by_assignee: Counter[int | None] = Counter()
     for group in groups:

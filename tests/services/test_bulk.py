@@ -51,6 +51,12 @@ def execute(technician):
     return act
 
 
+@pytest.fixture
+def one_by_one(monkeypatch):
+    """Each ticket in a transaction of its own, so that something can happen between two."""
+    monkeypatch.setattr(bulk_work, "TOGETHER", 1)
+
+
 def outcomes(run) -> Counter:
     db.session.expire_all()
     items = db.session.execute(select(BulkItem.outcome, BulkItem.reason).where(BulkItem.run_id == run.id))
@@ -270,7 +276,7 @@ def test_technician_is_told_beforehand_that_cancelling_is_not_theirs(prepare, cr
 
 
 @pytest.mark.parametrize("loss", [{"role": Role.READ_ONLY}, {"disabled_at": datetime(2026, 1, 1, tzinfo=UTC)}])
-def test_rights_that_are_taken_away_while_it_runs_refuse_the_rest(prepare, technician, loss):
+def test_rights_that_are_taken_away_while_it_runs_refuse_the_rest(one_by_one, prepare, technician, loss):
     chosen = [factories.repair() for _ in range(4)]
     run = prepare(chosen, "priority", "high")
     bulk.start(run.id, actor=technician.actor)
@@ -287,7 +293,7 @@ def test_rights_that_are_taken_away_while_it_runs_refuse_the_rest(prepare, techn
     assert run.state == RunState.DONE
 
 
-def test_cancelled_run_leaves_the_rest_and_keeps_what_is_done(prepare, technician):
+def test_cancelled_run_leaves_the_rest_and_keeps_what_is_done(one_by_one, prepare, technician):
     chosen = [factories.repair() for _ in range(4)]
     run = prepare(chosen, "priority", "high")
     bulk.start(run.id, actor=technician.actor)
@@ -392,7 +398,7 @@ def test_more_than_a_hundred_are_a_job_and_fewer_are_not(prepare, technician, mo
     assert outcomes(short) == {"": 2}
 
 
-def test_job_that_is_told_to_stop_is_taken_up_again_at_once(prepare, technician, monkeypatch):
+def test_job_that_is_told_to_stop_is_taken_up_again_at_once(one_by_one, prepare, technician, monkeypatch):
     monkeypatch.setattr(bulk, "AT_ONCE", 2)
     run = prepare([factories.repair() for _ in range(4)], "priority", "high")
     bulk.start(run.id, actor=technician.actor)
@@ -417,7 +423,8 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("moment", ["before the commit", "after the commit"])
 def test_killed_between_tickets_it_goes_on_and_does_each_once(prepare, technician, monkeypatch, moment):
-    chosen = [factories.repair() for _ in range(6)]
+    monkeypatch.setattr(bulk_work, "TOGETHER", 2)
+    chosen = [factories.repair() for _ in range(11)]
     run = prepare(chosen, "priority", "high")
     bulk.start(run.id, actor=technician.actor)
     db.session.commit()
@@ -441,15 +448,16 @@ def test_killed_between_tickets_it_goes_on_and_does_each_once(prepare, technicia
 
     bulk_work.work(run.id)
 
-    assert half == (2 if moment == "before the commit" else 3)
-    assert outcomes(run) == {"done": 6}
-    assert events("repair.prioritised") == 6
-    assert [repair.version for repair in chosen] == [2] * 6
+    assert half == (4 if moment == "before the commit" else 6)
+    assert outcomes(run) == {"done": 11}
+    assert events("repair.prioritised") == 11
+    assert [repair.version for repair in chosen] == [2] * 11
 
 
-def test_two_workers_at_one_run_do_each_ticket_once(app, prepare, technician):
+def test_two_workers_at_one_run_do_each_ticket_once(app, prepare, technician, monkeypatch):
     import threading
 
+    monkeypatch.setattr(bulk_work, "TOGETHER", 2)
     chosen = [factories.repair() for _ in range(12)]
     run = prepare(chosen, "priority", "high")
     run_id = run.id
@@ -502,6 +510,21 @@ def test_five_hundred_of_which_some_fail_end_with_a_result_for_each(prepare, exe
     assert counts == {"done": amount - refused, "refused:no_step": refused}
     assert len(list(bulk_report.all_results(run))) == amount
     assert db.session.scalar(select(func.count()).where(Repair.status == "diagnosing")) == amount - refused
+
+
+def test_tickets_of_one_transaction_cost_few_statements_each(prepare, technician):
+    from tests.statements import statements_of
+
+    few, many = ([factories.repair() for _ in range(n)] for n in (2, 12))
+    counts = []
+    for chosen in (few, many):
+        run = prepare(chosen, "status", "diagnosing")
+        bulk.start(run.id, actor=technician.actor)
+        db.session.commit()
+        counts.append(len(statements_of(lambda run=run: bulk_work.work(run.id))))
+
+    # Of each: savepoint, drop what is held, fact, ticket, end of the savepoint.
+    assert counts[1] - counts[0] <= 6 * 10
 
 
 def test_preview_takes_the_same_statements_for_any_number_of_tickets(prepare, technician):
