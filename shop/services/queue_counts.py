@@ -1,9 +1,10 @@
 """How many repairs are open, by everything that the views of the queue ask for: one statement, one partial index."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import bindparam, func, literal_column, select
 
@@ -103,11 +104,8 @@ def minute(moment: datetime) -> int:
 
 def _count(position: int, *, now: datetime, day_ends: datetime) -> Counts:
     before = {f"before_{name}": now - (span(name) or timedelta()) for name in COUNTED_SPANS}
-    rows = db.session.connection().execute(_COUNTS, {"now": now, "day_ends": day_ends, **before}).all()
-    spans = 5 + len(COUNTED_SPANS)
-    groups = tuple(
-        Group(row[0], row[1], row[2], row[3], row[4], tuple(row[5:spans]), row[spans], row[spans + 1]) for row in rows
-    )
+    rows: Sequence[Any] = db.session.connection().execute(_COUNTS, {"now": now, "day_ends": day_ends, **before}).all()
+    groups = tuple(Group(row[0], row[1], row[2], row[3], row[4], tuple(row[5:-2]), row[-2], row[-1]) for row in rows)
     by_status: Counter[str] = Counter()
     by_assignee: Counter[int | None] = Counter()
     for group in groups:
