@@ -29,7 +29,7 @@ _LONGEST_LIST = 200_000
 
 
 class Column(NamedTuple):
-    """One of the file. `shown_with` is the column of the screen that tells the same, empty for one that always stands."""
+    """One of the file. `shown_with` is the column of the screen that tells it, empty where it always stands."""
 
     head: Any
     cell: Callable[[Any], Any]

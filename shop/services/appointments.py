@@ -40,6 +40,21 @@ class Changed:
     told: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An appointment as it would be: its time, and when the device would be due."""
+
+    starts_at: datetime
+    ends_at: datetime
+    due_at: datetime
+
+
+def plan(repair: Repair, starts_at: datetime) -> Plan | None:
+    """What `rebook` would agree for this time, whether or not a place is left; None for no time of the branch."""
+    slot = slots.find_slot(repair.location, repair.service_type, starts_at)
+    return Plan(slot.start, slot.end, _due_at(repair, arrives=slot.start)) if slot else None
+
+
 def rebook(
     repair: Repair,
     starts_at: datetime,
@@ -188,7 +203,7 @@ def _note(
 ) -> Changed:
     """The fact in the log, what the customer hears of it, and the step that takes it back."""
     now = repair.updated_at = utc_now()
-    can_be_told = messages.find_obstacle(repair.customer) is None
+    can_be_told = messages.is_told_of_appointments(repair.customer)
     dropped = holds.drop_held(f"repair:{repair.id}")
     recorded = record(verb, repair, actor=actor, body={**body, **(send if can_be_told else messages.NEVER).facts(now)})
     told = can_be_told and send.when != messages.When.NONE

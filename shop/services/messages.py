@@ -112,6 +112,11 @@ def find_obstacle(customer: Customer) -> Obstacle | None:
     return None if customer.may_email else Obstacle.OPTED_OUT
 
 
+def is_told_of_appointments(customer: Customer) -> bool:
+    """Also who wants no e-mails about the status: an appointment is agreed by both."""
+    return bool(customer.email)
+
+
 def is_told(repair: Repair, target: State | str) -> bool:
     """True if moving it to `target` sends its customer a message."""
     return target in TOLD_BY_MAIL and find_obstacle(repair.customer) is None
