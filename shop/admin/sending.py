@@ -46,15 +46,13 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """What the dialog offers, and what of it is chosen."""
+    """What the dialog offers, and what of it is chosen. `quiet` are the quiet hours, while they last."""
 
     when: When
     proposed: datetime
     typed: str
     is_wrong: bool
-    is_quiet: bool
-    quiet_from: time
-    quiet_until: time
+    quiet: tuple[time, time] | None
     held: int = UNDO_SECONDS
 
     @classmethod
@@ -62,8 +60,8 @@ class Sending:
         proposed = messages.propose_later(location).astimezone(ZoneInfo(location.zone))
         return cls(
             when=choice.when or When.NOW, proposed=proposed, is_wrong="send_at" in choice.faults,
-            typed=request.form.get("send_at") or _as_typed(proposed), is_quiet=messages.is_quiet(location),
-            quiet_from=messages.QUIET_FROM, quiet_until=messages.QUIET_UNTIL,
+            typed=request.form.get("send_at") or _as_typed(proposed),
+            quiet=location.quiet_hours if messages.is_quiet(location) else None,
         )  # fmt: skip
 
 
