@@ -63,7 +63,7 @@ def rebook(
     seen: str | None = None,
     send: messages.Send = messages.AT_ONCE,
 ) -> Changed:
-    """Gives a locked repair that is expected another time. The same time again changes nothing.
+    """Gives a locked repair that is expected another time, at its branch. The same again changes nothing.
 
     `seen` is the time that the person had on screen (ISO, empty for none): if it was changed since, raises Stale.
     Raises Invalid for a repair that is not expected, or a time that cannot be booked, and SlotFull. `send` is when
@@ -75,7 +75,7 @@ def rebook(
     if repair.service_type not in SLOTTED:
         raise Invalid({"slot_start": _("A parcel needs no time: it is expected whenever it comes.")})
     before = booking.slot
-    if before is not None and before.starts_at == starts_at:
+    if before is not None and (before.starts_at, before.location_id) == (starts_at, repair.location_id):
         return Changed(booking)
     facts: dict[str, Any] = {
         "slot_before": booking.slot_id, "missed_at": _iso(booking.missed_at), "due_at_before": _iso(repair.due_at),

@@ -136,7 +136,7 @@ def test_move_by_htmx_moves_tells_and_offers_to_take_it_back(booked, desk):
     assert (undone.status_code, slot_of(booked)) == (204, THURSDAY_1030)
 
 
-@pytest.mark.parametrize(("locale", "words"), [("en", "Your new time"), ("pt_BR", "Seu novo horário")])
+@pytest.mark.parametrize(("locale", "words"), [("en", "Add to calendar"), ("pt_BR", "Adicionar à agenda")])
 def test_move_form_shows_the_very_mail_that_the_customer_gets(app, frozen, desk, locale, words):
     repair = book(customer={"locale": locale})
     way = f"/admin/calendar/{repair.number}/move"
