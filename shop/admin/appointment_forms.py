@@ -95,7 +95,8 @@ def _ask(form, repair: Repair, changed: appointments.Changed, choice: Choice, ve
 def _said(words: str, changed: appointments.Changed, choice: Choice) -> str:
     if not changed.told:
         return words
-    return f"{words}. {leaves(choice) if choice.when == When.LATER else _('The customer is told')}"
+    told = leaves(choice) if choice.when == When.LATER else _("The customer is told")
+    return f"{words}. {told}"
 
 
 def acted(number: str, message: str, *, category: str = "success", offer: Offer | None = None, is_later: bool = False):

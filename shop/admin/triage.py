@@ -46,7 +46,8 @@ class TriageActs:
             return again
         words = _("Handed over")
         if is_told:
-            words += f". {leaves(choice) if choice.when == When.LATER else _('The customer is told')}"
+            told = leaves(choice) if choice.when == When.LATER else _("The customer is told")
+            words = f"{words}. {told}"
         return _done(number, words, step, is_held=is_told and choice.when == When.NOW)
 
     @expose("/<string:number>/tags", methods=["GET", "POST"])
