@@ -95,8 +95,9 @@ def propose_later(location: Location, *, now: datetime | None = None) -> datetim
         clock = AFTERNOON
     elif local.time() >= MORNING:
         day += timedelta(days=1)
-    if _is_in(location.quiet_hours, clock):
-        _begins, ends = location.quiet_hours
+    hours = location.quiet_hours
+    if hours and _is_in(hours, clock):
+        _begins, ends = hours
         day, clock = day + timedelta(days=ends <= clock), ends
     return datetime.combine(day, clock, zone).astimezone(UTC)
 
