@@ -43,7 +43,8 @@ class OpeningView(ConsoleView):
     @requires("calendar.plan")
     def quiet(self):
         location = lock_plan(_branch().id)
-        typed = {name: request.form.get(name, "").replace("\x00", "")[:8] for name in ("quiet_from", "quiet_until")}
+        # Emptied fields mean none; fields that were not sent mean nothing at all.
+        typed = {name: request.form.get(name, "?").replace("\x00", "")[:8] for name in ("quiet_from", "quiet_until")}
         try:
             opening.set_quiet(location, opening.read_quiet(*typed.values()), actor=current_user.actor)
         except Invalid as error:

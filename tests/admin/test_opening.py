@@ -245,6 +245,13 @@ def test_quiet_hours_that_cannot_be_are_refused_with_what_was_typed(branch, froz
     assert f'aria-describedby="quiet-{at}-error"' in answer.text
 
 
+def test_quiet_hours_that_were_not_sent_change_nothing(branch, frozen, office):
+    assert office.post("/admin/opening/quiet").status_code == 422
+
+    db.session.expire_all()
+    assert factories.location().quiet == "20:00-08:00"
+
+
 def test_quiet_hours_are_not_the_front_desks(branch, front_desk, browser_of):
     answer = browser_of(front_desk).post("/admin/opening/quiet", data={"quiet_from": "", "quiet_until": ""})
 
