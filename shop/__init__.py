@@ -4,6 +4,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from shop import background, cli, database, errors, filters, locales, logs, once, security, websocket
+from shop.again import ShopFlask
 from shop.config import Settings, load_settings
 from shop.extensions import babel, csrf, db, htmx, limiter, login_manager, mail, migrate, socketio
 
@@ -11,7 +12,7 @@ from shop.extensions import babel, csrf, db, htmx, limiter, login_manager, mail,
 def create_app(settings: Settings | None = None) -> Flask:
     """The whole product. Raises ConfigError with one sentence when a setting is wrong."""
     settings = settings or load_settings()
-    app = Flask(__name__)
+    app = ShopFlask(__name__)
     configure(app, settings)
     register_extensions(app, settings)
     register_request_hooks(app)

@@ -51,6 +51,16 @@ def reading():
 
 
 @contextmanager
+def writing():
+    """For what a request that reads writes on a connection of its own: on SQLite it stands in line like all writers."""
+    token = _reading.set(False)
+    try:
+        yield
+    finally:
+        _reading.reset(token)
+
+
+@contextmanager
 def alone(engine: Engine) -> Iterator[Connection]:
     """A connection for a single statement, which commits by itself."""
     if engine.dialect.name == "postgresql":

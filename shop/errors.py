@@ -6,6 +6,7 @@ from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
+from shop import again, database
 from shop.extensions import db
 from shop.models.errors import CannotUndo, IdempotencyMismatch, Invalid, NotAllowed, NotFound, SlotFull, Stale
 from shop.services import staff_drafts
@@ -39,6 +40,7 @@ def page(status: int, *, message: str = "", headers=None):
     kept = console and status in _MAY_BE_GONE and current_user.is_authenticated
     body = render_template(
         f"errors/{name}.html", message=message, console=console, request_id=g.get("request_id", ""),
+        again=_typed() if status == 503 else None,
         typed=staff_drafts.typed_at(request.path, actor=current_user.actor) if kept else [],
     )  # fmt: skip
     return body, status, headers or {}
@@ -51,6 +53,21 @@ def _answer(error: Exception, status: int, *, message: str = "", headers=None):
     return page(status, message=message, headers=headers)
 
 
+def _busy(error: Exception):
+    """Nothing is broken, it was only too much at once: what was typed goes on to the page, which sends it again."""
+    log.warning("no_turn", rule=str(request.url_rule), exc_info=error)
+    # The page only reads: who is signed in is known also while others write.
+    database.mark_reading(True)
+    return _answer(error, 503, headers={"Retry-After": str(again.RETRY_AFTER_SECONDS)})
+
+
+def _typed() -> list[tuple[str, str]] | None:
+    """What a form has sent, to be sent again; None where that cannot be: a file or a password is not kept."""
+    if request.method != "POST" or request.files or any(staff_drafts.SECRET.search(name) for name in request.form):
+        return None
+    return [(name, value) for name, value in request.form.items(multi=True) if name != "csrf_token"]
+
+
 def _http_error(error: HTTPException):
     if error.code is None or error.code < 400:
         return error
@@ -60,6 +77,8 @@ def _http_error(error: HTTPException):
 
 def _unexpected(error: Exception):
     db.session.rollback()
+    if again.finds_no_turn(error):
+        return _busy(error)
     log.error("unexpected_error", exc_info=error)
     try:
         return _answer(error, 500)

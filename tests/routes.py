@@ -98,6 +98,7 @@ RIGHTS: dict[str, str] = {
     "calendar.unblock": "calendar.plan",
     "opening.index": "calendar.plan",
     "opening.hours": "calendar.plan",
+    "opening.quiet": "calendar.plan",
     "opening.places": "calendar.plan",
     "opening.close": "calendar.plan",
     "opening.reopen": "calendar.plan",

@@ -8,6 +8,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 from shop.admin.answers import dialog, refused, toast
+from shop.admin.sending import Choice, Sending, leaves, was_read
 from shop.extensions import db, htmx
 from shop.filters import local_datetime
 from shop.models.base import utc_now
@@ -15,8 +16,17 @@ from shop.models.errors import Invalid, SlotFull, Stale
 from shop.models.grid import SLOTTED
 from shop.models.repair import Repair
 from shop.models.workflow import State
-from shop.services import appointments, calendar, messages, repairs, reversals, staff  # noqa: F401 - registers
-from shop.services.openings import read_date, read_strip
+from shop.services import (  # noqa: F401 - `reversals` registers
+    appointments,
+    calendar,
+    mails,
+    messages,
+    repairs,
+    reversals,
+    staff,
+)
+from shop.services.messages import When
+from shop.services.openings import Day, read_date, read_strip
 from shop.services.undo import Offer, Step, undoable
 
 
@@ -24,10 +34,11 @@ def move(number: str):
     if request.method == "GET":
         return _move_form(repairs.get_repair(number))
     repair = repairs.lock_repair(number)
+    choice = Choice.read(repair)
     try:
         starts_at = _moment(request.form.get("slot_start", ""))
         changed = appointments.rebook(
-            repair, starts_at, actor=current_user.actor, seen=request.form.get("seen"), send=_send()
+            repair, starts_at, actor=current_user.actor, seen=request.form.get("seen"), send=choice.send
         )
         offer = offer_undo(changed.step, _assign_too(repair))
     except SlotFull as error:
@@ -36,12 +47,11 @@ def move(number: str):
         return refused(_move_form, number, faults=error.fields, status=422)
     except Stale:
         return refused(_move_form, number, moved=True, status=409)
-    when = local_datetime(starts_at)
+    if again := _ask(_move_form, repair, changed, choice, mails.REBOOKED):
+        return again
+    words = _said(_("Moved to %(when)s", when=local_datetime(starts_at)), changed, choice)
     db.session.commit()
-    words = (
-        _("Moved to %(when)s, the customer is told", when=when) if changed.told else _("Moved to %(when)s", when=when)
-    )
-    return acted(number, words, offer=offer)
+    return acted(number, words, offer=offer, is_later=choice.when == When.LATER)
 
 
 def arrive(number: str):
@@ -60,23 +70,43 @@ def missed(number: str):
     if request.method == "GET":
         return _missed_form(repairs.get_repair(number))
     repair = repairs.lock_repair(number)
+    choice = Choice.read(repair)
     try:
-        changed = appointments.miss(repair, actor=current_user.actor, send=_send())
+        changed = appointments.miss(repair, actor=current_user.actor, send=choice.send)
     except Invalid as error:
         return refused(_missed_form, number, faults=error.fields, status=422)
+    if again := _ask(_missed_form, repair, changed, choice, mails.MISSED):
+        return again
     offer = offer_undo(changed.step)
+    words = _said(_("Nobody came"), changed, choice)
     db.session.commit()
-    words = _("Nobody came. The customer gets a way to another time") if changed.told else _("Nobody came")
-    return acted(number, words, offer=offer)
+    return acted(number, words, offer=offer, is_later=choice.when == When.LATER)
 
 
-def acted(number: str, message: str, *, category: str = "success", offer: Offer | None = None):
+def _ask(form, repair: Repair, changed: appointments.Changed, choice: Choice, verb: str):
+    """The form again, with nothing done, where the message that would leave is not the one that was read; else None."""
+    if choice.faults:
+        return refused(form, repair.number, faults=choice.faults, status=422)
+    if not changed.told or was_read(mails.compose_own(repair, verb)):
+        return None
+    return refused(form, repair.number, is_another=choice.when is not None, status=409)
+
+
+def _said(words: str, changed: appointments.Changed, choice: Choice) -> str:
+    if not changed.told:
+        return words
+    told = leaves(choice) if choice.when == When.LATER else _("The customer is told")
+    return f"{words}. {told}"
+
+
+def acted(number: str, message: str, *, category: str = "success", offer: Offer | None = None, is_later: bool = False):
     """A toast on the page that is open; without a script back to where it was asked."""
     if not htmx:
         flash(f"{number}: {message}", category)
         return redirect(_way_back(number), 303)
     response = make_response("", 204)
-    countdown = _("E-mail leaves in %(seconds)s s", seconds="{n}") if offer and offer.sends else ""
+    is_held = offer is not None and offer.sends and not is_later
+    countdown = _("E-mail leaves in %(seconds)s s", seconds="{n}") if is_held else ""
     facts = {"toast": toast(f"{number}: {message}", undo=offer, countdown=countdown), "acted": {"number": number}}
     response.headers["HX-Trigger"] = json.dumps(facts)
     return response
@@ -88,29 +118,53 @@ def _way_back(number: str) -> str:
     return back if is_calendar else url_for("repairs.ticket", number=number)
 
 
-def _move_form(repair: Repair, *, faults=None, moved=False):
+def _move_form(repair: Repair, *, faults=None, moved=False, is_another=False):
     booking, wanted = appointments.find_booking(repair), _given_moment()
     zone = repair.location.hours.zone
     now_at = booking.slot.starts_at if booking and booking.slot else None
     day = read_date(request.values.get("day")) or (wanted or now_at or utc_now()).astimezone(zone).date()
     is_movable = booking is not None and repair.status == State.EXPECTED and repair.service_type in SLOTTED
+    strip = None
+    if is_movable:
+        first = read_date(request.values.get("from"))
+        strip = read_strip(repair.location, repair.service_type, start=first, shown=day)
+    chosen = _proposed(strip.shown, wanted, now_at) if strip and strip.shown else None
+    plan = appointments.plan(repair, chosen) if chosen else None
     return dialog(
         "admin/calendar/move.html", "move_form", title=_("Move the appointment of %(number)s", number=repair.number),
-        repair=repair, booking=booking, seen=now_at.isoformat() if now_at else "", wanted=wanted, now_at=now_at,
-        strip=read_strip(repair.location, repair.service_type, start=read_date(request.values.get("from")), shown=day)
-        if is_movable else None,
-        who=request.values.get("who"), people=staff.list_assignees(), faults=faults or {}, moved=moved,
-        back=request.values.get("back", ""), tell=_tells() if request.method == "POST" else True,
-        missed_before=calendar.count_misses(repair.customer_id),
+        is_wide=True, repair=repair, seen=now_at.isoformat() if now_at else "", now_at=now_at, chosen=chosen,
+        strip=strip, who=request.values.get("who"), people=staff.list_assignees(), faults=faults or {}, moved=moved,
+        back=request.values.get("back", ""), missed_before=calendar.count_misses(repair.customer_id),
+        **_message(repair, mails.REBOOKED, plan=plan, is_another=is_another),
     )  # fmt: skip
 
 
-def _missed_form(repair: Repair, *, faults=None):
+def _proposed(day: Day, wanted: datetime | None, now_at: datetime | None) -> datetime | None:
+    """The wanted time, else the next one that is free: who moves an appointment mostly wants it a little later."""
+    free = [slot.start for slot in day.slots if slot.remaining > 0]
+    if wanted in free:
+        return wanted
+    others = [start for start in free if start != now_at]
+    later = [start for start in others if now_at and start > now_at]
+    return next(iter(later + others + free), None)
+
+
+def _missed_form(repair: Repair, *, faults=None, is_another=False):
     return dialog(
         "admin/calendar/missed.html", "missed_form", title=_("Nobody came for %(number)s", number=repair.number),
-        repair=repair, booking=appointments.find_booking(repair), faults=faults or {},
-        back=request.values.get("back", ""), tell=_tells() if request.method == "POST" else True,
+        is_wide=True, repair=repair, booking=appointments.find_booking(repair), faults=faults or {},
+        back=request.values.get("back", ""), **_message(repair, mails.MISSED, is_another=is_another),
     )  # fmt: skip
+
+
+def _message(repair: Repair, verb: str, *, plan: appointments.Plan | None = None, is_another: bool) -> dict:
+    """What the customer would get, word for word, and when; no message for who has no address."""
+    told = messages.is_told_of_appointments(repair.customer)
+    return {
+        "message": mails.compose_own(repair, verb, plan=plan) if told else None,
+        "sending": Sending.of(repair.location, Choice.read(repair)),
+        "is_another": is_another,
+    }
 
 
 def _assign_too(repair: Repair) -> Step | None:
@@ -121,14 +175,6 @@ def _assign_too(repair: Repair) -> Step | None:
     if who and not (who.isdecimal() and len(who) < 10):
         raise Invalid({"who": _("Choose someone who works on repairs.")})
     return repairs.assign(repair, int(who) if who else None, actor=current_user.actor)
-
-
-def _tells() -> bool:
-    return request.form.get("tell") == "now"
-
-
-def _send() -> messages.Send:
-    return messages.HELD if _tells() else messages.NEVER
 
 
 def offer_undo(*steps: Step | None) -> Offer | None:

@@ -39,6 +39,18 @@ class OpeningView(ConsoleView):
             return _refused(error, week=typed)
         return _saved(location, _("The opening hours are saved; customers are offered them at once."))
 
+    @expose("/quiet", methods=["POST"])
+    @requires("calendar.plan")
+    def quiet(self):
+        location = lock_plan(_branch().id)
+        # Emptied fields mean none; fields that were not sent mean nothing at all.
+        typed = {name: request.form.get(name, "?").replace("\x00", "")[:8] for name in ("quiet_from", "quiet_until")}
+        try:
+            opening.set_quiet(location, opening.read_quiet(*typed.values()), actor=current_user.actor)
+        except Invalid as error:
+            return _refused(error, quiet=typed)
+        return _saved(location, _("The quiet hours are saved."))
+
     @expose("/places", methods=["POST"])
     @requires("calendar.plan")
     def places(self):
@@ -115,11 +127,17 @@ def _page(location: Location, *, faults=None, status: int = 200, **typed):
     return show(
         "admin/opening/page.html", status=status,
         location=location, branches=list_locations(), week=typed.get("week") or opening.week_words(location),
-        grids=grids, closing=typed.get("closing", {"day": "", "name": ""}), faults=faults or {},
+        quiet=typed.get("quiet") or _quiet_as_typed(location), grids=grids,
+        closing=typed.get("closing", {"day": "", "name": ""}), faults=faults or {},
         service=typed.get("service", ""), year=year, years=range(this_year, this_year + 4),
         monday=date(2024, 1, 1), closures=blocks.closures_of(location, year),
         proposed=blocks.proposed_closures(location, year),
     )  # fmt: skip
+
+
+def _quiet_as_typed(location: Location) -> dict[str, str]:
+    begins, _dash, ends = location.quiet.partition("-")
+    return {"quiet_from": begins, "quiet_until": ends}
 
 
 def _as_typed(grid: Grid) -> dict[str, str]:

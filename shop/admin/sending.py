@@ -1,7 +1,7 @@
 """“This will send …”: what a change of status tells the customer is shown before it is done, word for word."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
 from flask import render_template, request, url_for
@@ -11,6 +11,7 @@ from shop import filters
 from shop.admin.answers import dialog
 from shop.extensions import db
 from shop.models.errors import Invalid
+from shop.models.location import Location
 from shop.models.repair import Repair
 from shop.models.undo import UNDO_SECONDS
 from shop.models.workflow import State
@@ -43,6 +44,32 @@ class Choice:
             return cls(When.LATER, HELD, error.fields)
 
 
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What the dialog offers, and what of it is chosen. `quiet` are the quiet hours, while they last."""
+
+    when: When
+    proposed: datetime
+    typed: str
+    is_wrong: bool
+    quiet: tuple[time, time] | None
+    held: int = UNDO_SECONDS
+
+    @classmethod
+    def of(cls, location: Location, choice: Choice) -> "Sending":
+        proposed = messages.propose_later(location).astimezone(ZoneInfo(location.zone))
+        return cls(
+            when=choice.when or When.NOW, proposed=proposed, is_wrong="send_at" in choice.faults,
+            typed=request.form.get("send_at") or _as_typed(proposed),
+            quiet=location.quiet_hours if messages.is_quiet(location) else None,
+        )  # fmt: skip
+
+
+def was_read(message: mails.Message) -> bool:
+    """True if this is the message that the dialog has shown."""
+    return request.form.get("shown") == message.fingerprint
+
+
 def ask(repair: Repair, moved: Moved, choice: Choice):
     """The dialog, with the move undone, while nothing was chosen or what was seen is not what would be sent; else None.
 
@@ -52,7 +79,7 @@ def ask(repair: Repair, moved: Moved, choice: Choice):
     if not messages.is_told(repair, target) or (choice.when == When.NONE):
         return None
     message = mails.compose(repair, target)
-    was_changed = choice.when is not None and request.form.get("shown") != message.fingerprint
+    was_changed = choice.when is not None and not was_read(message)
     if choice.when is not None and not was_changed and not choice.faults:
         return None
     db.session.rollback()
@@ -75,22 +102,22 @@ def said(repair: Repair, moved: Moved, choice: Choice) -> tuple[str, str]:
     if choice.when == When.NONE:
         return _("Nothing is sent"), ""
     if choice.when == When.LATER:
-        return _("The e-mail leaves %(time)s", time=filters.local_datetime(choice.send.at)), ""
+        return leaves(choice), ""
     return "", _("E-mail to %(name)s leaves in %(n)s s", name=first, n="{n}")
+
+
+def leaves(choice: Choice) -> str:
+    return _("The e-mail leaves %(time)s", time=filters.local_datetime(choice.send.at))
 
 
 def _dialog(repair: Repair, target: State, message: mails.Message, choice: Choice, *, was_changed: bool, status: int):
     status_words = render_template("admin/repairs/_status_words.html", status=target).strip()
-    proposed = messages.propose_later(repair.location).astimezone(ZoneInfo(repair.location.zone))
     return dialog(
         "admin/repairs/send.html", "send_form", status=status, is_wide=True,
         title=_("Move %(number)s to %(status)s?", number=repair.number, status=status_words),
-        repair=repair, target=target, message=message, held=UNDO_SECONDS, faults=choice.faults,
-        was_changed=was_changed, when=choice.when or When.NOW, proposed=proposed,
-        send_at=request.form.get("send_at") or _as_typed(proposed),
-        way=url_for("repairs.move", number=repair.number), seen=request.form.get("seen", repair.status),
-        diagnosis=request.form.get("diagnosis", ""), is_quiet=messages.is_quiet(repair.location),
-        quiet_from=messages.QUIET_FROM, quiet_until=messages.QUIET_UNTIL,
+        repair=repair, target=target, message=message, faults=choice.faults, was_changed=was_changed,
+        sending=Sending.of(repair.location, choice), way=url_for("repairs.move", number=repair.number),
+        seen=request.form.get("seen", repair.status), diagnosis=request.form.get("diagnosis", ""),
     )  # fmt: skip
 
 

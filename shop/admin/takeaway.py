@@ -1,11 +1,12 @@
 """What leaves the list: a file of what is on screen, and labels for devices."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 
 from flask import Response, request, stream_with_context
 from flask_admin import expose
-from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_babel import to_user_timezone
 from flask_login import current_user
 from markupsafe import Markup
@@ -25,6 +26,34 @@ from shop.services.memory import log_state
 MOST_LABELS = 200
 _NUMBER = re.compile("[A-Z0-9-]{1,16}")
 _LONGEST_LIST = 200_000
+
+
+class Column(NamedTuple):
+    """One of the file. `shown_with` is the column of the screen that tells it, empty where it always stands."""
+
+    head: Any
+    cell: Callable[[Any], Any]
+    shown_with: str = ""
+
+
+# "more" is what no list shows.
+_COLUMNS = (
+    Column(_l("Ticket"), lambda row: row.number),
+    Column(_l("Branch"), lambda row: short_name(row.at), "place"),
+    Column(_l("Now at"), lambda row: row.place, "place"),
+    Column(_l("Priority"), lambda row: Priority(row.priority).slug),
+    Column(_l("Tags"), lambda row: row.tags, "tags"),
+    Column(_l("Device"), lambda row: row.device),
+    Column(_l("Fault"), lambda row: row.fault),
+    Column(_l("Customer"), lambda row: row.customer),
+    Column(_l("Status"), lambda row: state(row.status)),
+    Column(_l("Since"), lambda row: _local(row.status_since), "waiting"),
+    Column(_l("Waiting on"), lambda row: row.waiting_on or "", "waiting"),
+    Column(_l("Assigned to"), lambda row: row.assignee or "", "assignee"),
+    Column(_l("Due"), lambda row: _local(row.due_at), "due"),
+    Column(_l("Received"), lambda row: _local(row.received_at), "more"),
+    Column(_l("Updated"), lambda row: _local(row.updated_at), "updated"),
+)
 
 
 class TakeawayActs:
@@ -49,7 +78,13 @@ class TakeawayActs:
     @expose("/export", methods=["POST"])
     @requires("repair.export")
     def export(self):
-        """The list as CSV: with its filters and order, or only the chosen tickets. The log keeps who took what."""
+        """The list as CSV: its filters, order and columns, or only the chosen tickets; with `columns=all` every column.
+
+        The log keeps who took what.
+        """
+        columns = _columns(
+            set() if request.form.get("columns") == "all" else {*current_user.preferences.hidden, "more"}
+        )
         numbers = _numbers()[: bulk.MOST]
         filters, _views = asked(log_state())
         actor, end, me = current_user.actor, day_ends(), current_user.id
@@ -58,7 +93,7 @@ class TakeawayActs:
         rows = queue_export.read_chosen(numbers) if numbers else queue_export.read_all(filters, me=me, day_ends=end)
         name = f"repairs-{to_user_timezone(utc_now()):%Y-%m-%d}.csv"
         headers = {"Content-Disposition": f"attachment; filename={name}"}
-        body = stream_with_context(_file(rows, actor))
+        body = stream_with_context(_file(rows, columns, actor))
         return Response(body, mimetype="text/csv; charset=utf-8", headers=headers)
 
 
@@ -68,38 +103,27 @@ def label_name(name: str) -> str:
     return f"{last} {firsts[0][0]}." if firsts else last
 
 
+def _columns(hidden: set[str]) -> list[Column]:
+    return [column for column in _COLUMNS if column.shown_with not in hidden]
+
+
 def _numbers() -> list[str]:
     typed = request.values.get("numbers", "")[:_LONGEST_LIST].upper().replace(",", " ").split()
     return [number for number in dict.fromkeys(typed) if _NUMBER.fullmatch(number)]
 
 
-def _file(rows: Iterable, actor) -> Iterator[str]:
+def _file(rows: Iterable, columns: list[Column], actor) -> Iterator[str]:
     sent, is_whole = 0, False
     try:
-        yield MARK + line(_heads())
+        yield MARK + line(str(column.head) for column in columns)
         for row in rows:
             sent += 1
-            yield line(_cells(row))
+            yield line(column.cell(row) for column in columns)
         is_whole = True
     finally:
         db.session.rollback()
         queue_export.finish(actor=actor, rows=sent, is_whole=is_whole)
         db.session.commit()
-
-
-def _heads() -> tuple:
-    return (
-        _("Ticket"), _("Branch"), _("Now at"), _("Priority"), _("Tags"), _("Device"), _("Fault"), _("Customer"),
-        _("Status"), _("Since"), _("Waiting on"), _("Assigned to"), _("Due"), _("Received"), _("Updated"),
-    )  # fmt: skip
-
-
-def _cells(row) -> tuple:
-    return (
-        row.number, short_name(row.at), row.place, Priority(row.priority).slug, row.tags, row.device, row.fault,
-        row.customer, state(row.status), _local(row.status_since), row.waiting_on or "", row.assignee or "",
-        _local(row.due_at), _local(row.received_at), _local(row.updated_at),
-    )  # fmt: skip
 
 
 def _local(moment) -> str:

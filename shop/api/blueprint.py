@@ -20,10 +20,10 @@ class Blueprint(flask_smorest.Blueprint):
     ARGUMENTS_PARSER = StrictParser()
 
     def problems(self, *statuses: int):
-        """Declares errors that a route can answer. Every route can answer 429 and 500."""
+        """Declares errors that a route can answer. Every route can answer 429, 500 and 503."""
 
         def decorator(view):
-            for status in (*statuses, 429, 500):
+            for status in (*statuses, 429, 500, 503):
                 view = self.alt_response(status, HTTPStatus(status).name)(view)
             return view
 

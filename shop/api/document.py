@@ -37,7 +37,7 @@ class DocumentedApi(Api):
         for status, (code, title, advice) in PROBLEMS.items():
             content = {CONTENT_TYPE: {"schema": Problem, "example": _example(status, code, title, advice)}}
             response = {"description": title, "content": content}
-            if status == 429:
+            if status in (429, 503):
                 response["headers"] = {
                     "Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}
                 }

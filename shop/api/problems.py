@@ -33,6 +33,11 @@ PROBLEMS: dict[int, tuple[str, str, str]] = {
         N_("Something went wrong on our side"),
         N_("Try again; quote request_id if you ask us for help."),
     ),
+    503: (
+        "busy",
+        N_("Too much at the same moment"),
+        N_("Nothing was done. Send the same again, with the same key, after as many seconds as Retry-After says."),
+    ),
 }
 _TITLES = {"idempotency_mismatch": N_("The key belongs to another request")}
 

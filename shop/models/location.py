@@ -15,6 +15,8 @@ from shop.models.grid import Grid
 from shop.models.hours import OpeningHours
 from shop.models.staff import Staff
 
+# As they are kept: when the quiet hours begin and end.
+QUIET = "20:00-08:00"
 MON_TO_SAT = [[["09:00", "18:30"]]] * 6 + [[]]
 
 
@@ -32,6 +34,8 @@ class Location(db.Model):
     pickup_postcodes: Mapped[str] = mapped_column(Text, default="")
     week: Mapped[str] = mapped_column(Text, default=lambda: json.dumps(MON_TO_SAT))
     grids: Mapped[str] = mapped_column(Text, default="{}", server_default="{}")
+    # Empty for a branch that has none.
+    quiet: Mapped[str] = mapped_column(String(11), default=QUIET, server_default=QUIET)
     version: Mapped[int] = mapped_column(default=0, server_default="0")
     closures: Mapped[list["Closure"]] = relationship(cascade="all, delete-orphan", lazy="selectin")
 
@@ -51,6 +55,14 @@ class Location(db.Model):
     def slot_grids(self) -> dict[str, Grid]:
         """How each service type cuts the opening hours."""
         return grid.loads(self.grids)
+
+    @property
+    def quiet_hours(self) -> tuple[time, time] | None:
+        """From when until when nobody's telephone shall ring, by the branch's clock; mostly over midnight."""
+        if not self.quiet:
+            return None
+        begins, ends = self.quiet.split("-")
+        return time.fromisoformat(begins), time.fromisoformat(ends)
 
     def forget_hours(self) -> None:
         """After a change of week or closures: `hours` is worked out anew."""

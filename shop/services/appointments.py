@@ -40,6 +40,21 @@ class Changed:
     told: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An appointment as it would be: its time, and when the device would be due."""
+
+    starts_at: datetime
+    ends_at: datetime
+    due_at: datetime
+
+
+def plan(repair: Repair, starts_at: datetime) -> Plan | None:
+    """What `rebook` would agree for this time, whether or not a place is left; None for no time of the branch."""
+    slot = slots.find_slot(repair.location, repair.service_type, starts_at)
+    return Plan(slot.start, slot.end, _due_at(repair, arrives=slot.start)) if slot else None
+
+
 def rebook(
     repair: Repair,
     starts_at: datetime,
@@ -48,7 +63,7 @@ def rebook(
     seen: str | None = None,
     send: messages.Send = messages.AT_ONCE,
 ) -> Changed:
-    """Gives a locked repair that is expected another time. The same time again changes nothing.
+    """Gives a locked repair that is expected another time, at its branch. The same again changes nothing.
 
     `seen` is the time that the person had on screen (ISO, empty for none): if it was changed since, raises Stale.
     Raises Invalid for a repair that is not expected, or a time that cannot be booked, and SlotFull. `send` is when
@@ -60,7 +75,7 @@ def rebook(
     if repair.service_type not in SLOTTED:
         raise Invalid({"slot_start": _("A parcel needs no time: it is expected whenever it comes.")})
     before = booking.slot
-    if before is not None and before.starts_at == starts_at:
+    if before is not None and (before.starts_at, before.location_id) == (starts_at, repair.location_id):
         return Changed(booking)
     facts: dict[str, Any] = {
         "slot_before": booking.slot_id, "missed_at": _iso(booking.missed_at), "due_at_before": _iso(repair.due_at),
@@ -188,7 +203,7 @@ def _note(
 ) -> Changed:
     """The fact in the log, what the customer hears of it, and the step that takes it back."""
     now = repair.updated_at = utc_now()
-    can_be_told = messages.find_obstacle(repair.customer) is None
+    can_be_told = messages.is_told_of_appointments(repair.customer)
     dropped = holds.drop_held(f"repair:{repair.id}")
     recorded = record(verb, repair, actor=actor, body={**body, **(send if can_be_told else messages.NEVER).facts(now)})
     told = can_be_told and send.when != messages.When.NONE

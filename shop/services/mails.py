@@ -29,6 +29,8 @@ LINK_TEMPLATE = "account_link"
 # Events with a mail of their own; the states of `TOLD_BY_MAIL` share one.
 _OWN = {BOOKED: "booking_confirmation", REBOOKED: "appointment_moved", MISSED: "appointment_missed"}
 STATUS_TEMPLATE = "status_update"
+# Their events name no state, and their mails do not speak of it.
+_STATE_OF_OWN = State.RECEIVED
 
 
 @handles(MAIL)
@@ -68,17 +70,22 @@ class Message:
         return hashlib.sha256("\0".join(astuple(self)).encode()).hexdigest()
 
 
-def compose(repair: Repair, state: State, *, template: str = STATUS_TEMPLATE) -> Message:
-    """The message about `state`, word for word as it is sent: what is shown beforehand is made here too."""
+def compose(
+    repair: Repair, state: State, *, template: str = STATUS_TEMPLATE, plan: appointments.Plan | None = None
+) -> Message:
+    """The message about `state`, word for word as it is sent: what is shown beforehand is made here too.
+
+    `plan` is the appointment that it will speak of, where nothing is written yet.
+    """
     locale = repair.customer.locale
-    parts = preview(repair, template=template, state=state, locale=locale)
+    with force_locale(locale):
+        parts = _render(template, **_facts(repair, state, locale, plan))
     return Message(template, locale, repair.customer.email, **parts)
 
 
-def preview(repair: Repair, *, template: str, state: State, locale: str) -> dict[str, str]:
-    """Subject, text and HTML of a mail for this repair, without sending it."""
-    with force_locale(locale):
-        return _render(template, **_facts(repair, state, locale))
+def compose_own(repair: Repair, verb: str, *, plan: appointments.Plan | None = None) -> Message:
+    """The message of an event that has a mail of its own."""
+    return compose(repair, _STATE_OF_OWN, template=_OWN[verb], plan=plan)
 
 
 def _render(template: str, **facts) -> dict[str, str]:
@@ -144,7 +151,7 @@ def _reason_to_skip(delivery: Owed, repair: Repair | None, state: State, templat
         return "the customer has no e-mail"
     if template == STATUS_TEMPLATE and not repair.customer.may_email:
         return "the customer wants no mails about the status"
-    if repair.status != state and held_until(delivery.event.body):
+    if template == STATUS_TEMPLATE and repair.status != state and held_until(delivery.event.body):
         # Dropped at the move already, unless the relay was late.
         return f"the repair is not {state} any more"
     return ""
@@ -156,15 +163,18 @@ def _write(delivery: Owed, repair: Repair, state: State, template: str) -> Outbo
     return OutboxMessage(delivery_id=delivery.id, repair_id=repair.id, **message)
 
 
-def _facts(repair: Repair, state: State, locale: str) -> dict:
+def _facts(repair: Repair, state: State, locale: str, plan: appointments.Plan | None) -> dict:
     """What the templates speak of. Addresses are whole, for there is no request."""
     base = current_app.config["SETTINGS"].BASE_URL
     quote = db.session.get(Quote, repair.quote_id) if repair.quote_id else None
+    booking = appointments.find_booking(repair)
     return {
         "repair": repair,
         "location": repair.location,
         "first_name": repair.customer.name.split()[0],
-        "booking": appointments.find_booking(repair),
+        "booking": booking,
+        "slot": plan or (booking and booking.slot),
+        "due_at": plan.due_at if plan else repair.due_at,
         "status": STATUSES[state],
         "state": state,
         "price": pricing.quoted_price(quote) if quote else None,
@@ -188,7 +198,7 @@ def _repair_of(delivery: Owed) -> Repair | None:
 
 def _state_of(delivery: Owed) -> State:
     body = json.loads(delivery.event.body)
-    return State(body.get("to") or body.get("status") or State.RECEIVED)
+    return State(body.get("to") or body.get("status") or _STATE_OF_OWN)
 
 
 def _is_written(delivery: Owed) -> bool:

@@ -24,9 +24,6 @@ from shop.models.workflow import State
 from shop.services.subscriptions import TOLD_BY_MAIL
 
 EMAIL = "email"
-# Nobody's telephone shall ring in these hours, by the branch's clock. An e-mail makes no noise and may be sent;
-# "later" never proposes a time inside them.
-QUIET_FROM, QUIET_UNTIL = time(20), time(8)
 MORNING, AFTERNOON = time(8, 30), time(17)
 LONGEST_WAIT = timedelta(days=30)
 _AT_ONCE_STATEMENT = 1_000
@@ -90,7 +87,7 @@ def later_at(typed: str, location: Location) -> Send:
 
 
 def propose_later(location: Location, *, now: datetime | None = None) -> datetime:
-    """The next good moment: this afternoon, or the next morning after the quiet hours. UTC."""
+    """The next good moment: this afternoon, or the next morning, and never inside the quiet hours. UTC."""
     zone = ZoneInfo(location.zone)
     local = (now or utc_now()).astimezone(zone)
     day, clock = local.date(), MORNING
@@ -98,18 +95,34 @@ def propose_later(location: Location, *, now: datetime | None = None) -> datetim
         clock = AFTERNOON
     elif local.time() >= MORNING:
         day += timedelta(days=1)
+    hours = location.quiet_hours
+    if hours and _is_in(hours, clock):
+        _begins, ends = hours
+        day, clock = day + timedelta(days=ends <= clock), ends
     return datetime.combine(day, clock, zone).astimezone(UTC)
 
 
 def is_quiet(location: Location, *, now: datetime | None = None) -> bool:
-    clock = (now or utc_now()).astimezone(ZoneInfo(location.zone)).time()
-    return clock >= QUIET_FROM or clock < QUIET_UNTIL
+    """Nobody's telephone shall ring then. An e-mail makes no noise and may be sent."""
+    return _is_in(location.quiet_hours, (now or utc_now()).astimezone(ZoneInfo(location.zone)).time())
+
+
+def _is_in(hours: tuple[time, time] | None, clock: time) -> bool:
+    if hours is None:
+        return False
+    begins, ends = hours
+    return begins <= clock < ends if begins < ends else clock >= begins or clock < ends
 
 
 def find_obstacle(customer: Customer) -> Obstacle | None:
     if not customer.email:
         return Obstacle.NO_ADDRESS
     return None if customer.may_email else Obstacle.OPTED_OUT
+
+
+def is_told_of_appointments(customer: Customer) -> bool:
+    """Also who wants no e-mails about the status: an appointment is agreed by both."""
+    return bool(customer.email)
 
 
 def is_told(repair: Repair, target: State | str) -> bool:

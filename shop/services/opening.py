@@ -55,6 +55,33 @@ def set_week(location: Location, week: Week, *, actor: Actor) -> None:
     record("location.hours_changed", location, actor=actor, body={"changes": {"week": [before, json.loads(text)]}})
 
 
+def read_quiet(begins: str, ends: str) -> str:
+    """Quiet hours as they are kept, from two times such as 20:00; both empty for none. Raises Invalid."""
+    typed = {"quiet_from": begins.strip(), "quiet_until": ends.strip()}
+    if not any(typed.values()):
+        return ""
+    times, faults = {}, {}
+    for name, text in typed.items():
+        try:
+            times[name] = time.fromisoformat(text).replace(tzinfo=None)
+        except ValueError:
+            faults[name] = _("Write a time, such as 12:00.")
+    if not faults and times["quiet_from"] == times["quiet_until"]:
+        faults["quiet_until"] = _("They must end at another time. Empty both fields to have none.")
+    if faults:
+        raise Invalid(faults)
+    return f"{times['quiet_from']:%H:%M}-{times['quiet_until']:%H:%M}"
+
+
+def set_quiet(location: Location, quiet: str, *, actor: Actor) -> None:
+    """New quiet hours of a locked branch, as `read_quiet` gives them. The same again change nothing."""
+    actor.require("calendar.plan")
+    if location.quiet == quiet:
+        return
+    before, location.quiet = location.quiet, quiet
+    record("location.hours_changed", location, actor=actor, body={"changes": {"quiet_hours": [before, quiet]}})
+
+
 def set_places(location: Location, service_type: str, wanted: Grid, *, actor: Actor) -> None:
     """Another grid of a locked branch, for its slots ahead as well: what is booked stays, though it be one too many.
 

@@ -28,10 +28,12 @@ reverse_field("priority", "priority", verb="repair.priority_undone", permission=
 
 @reverses("branch")
 def _reverse_branch(repair: Repair, facts: dict[str, Any], actor: Actor) -> None:
-    """Back to its shelf too, unless it has been put somewhere since."""
+    """Back to its shelf too, unless it has been put somewhere since; an appointment that went along comes back."""
     actor.require(triage.PERMISSION)
     if repair.location_id != facts["to"]:
         raise changed_since(repair)
+    if "appointment" in facts:
+        _reverse_rebooking(repair, facts["appointment"], actor)
     repair.location_id, repair.place = facts["from"], repair.place or facts["place"]
     record_undone("repair.relocation_undone", repair, facts, actor=actor)
 

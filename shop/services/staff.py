@@ -5,10 +5,12 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import structlog
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import bindparam, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
+from shop import database
 from shop.extensions import db
 from shop.models.actor import SYSTEM, Actor
 from shop.models.base import UtcDateTime, utc_now
@@ -19,6 +21,7 @@ from shop.models.staff import SignIn, Staff
 from shop.services import passwords, second_factor
 from shop.services.events import hold, record
 
+log = structlog.get_logger(__name__)
 FAILURES_BEFORE_LOCK = 5
 LOCK = timedelta(minutes=15)
 SIGN_IN_LIFE = timedelta(hours=14)
@@ -187,12 +190,18 @@ def living_sign_ins(ids: list[int]) -> dict[int, str]:
 
 
 def touch(signed_in: SignedIn) -> None:
-    """Notes that the sign-in is in use, at most once a minute. Commits by itself: pages that read use it."""
+    """Notes that the sign-in is in use, at most once a minute. Commits by itself: pages that read use it.
+
+    No page fails for it: where the database gives it no turn, the next page notes it.
+    """
     now = utc_now()
     if now - signed_in.seen_at < SEEN_EVERY:
         return
-    with db.engine.begin() as connection:
-        connection.execute(update(SignIn).where(SignIn.id == signed_in.sign_in_id).values(seen_at=now))
+    try:
+        with database.writing(), db.engine.begin() as connection:
+            connection.execute(update(SignIn).where(SignIn.id == signed_in.sign_in_id).values(seen_at=now))
+    except OperationalError:
+        log.warning("sign_in_not_touched", exc_info=True)
 
 
 def sign_out(sign_in_id: int, *, actor: Actor) -> None:

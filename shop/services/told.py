@@ -52,6 +52,7 @@ class Waiting:
     delivery_id: int
     leaves_at: datetime
     number: str
+    verb: str
     state: str
     name: str
     recipient: str
@@ -63,18 +64,25 @@ class Waiting:
 
 
 def messages_of(events: list[Event]) -> dict[int, Told]:
-    """By version of the move that caused it. One statement, if any move was told at all."""
-    moves = [event for event in events if event.verb == "repair.moved"]
-    moves = [event for event in moves if json.loads(event.body)["to"] in TOLD_BY_MAIL]
-    fates = holds.fates(event.id for event in moves)
-    told = ((event.version, _told(event, fates.get(event.id))) for event in moves)
+    """By version of the act that caused it. One statement, if any was told at all."""
+    acts = [event for event in events if _tells(event)]
+    fates = holds.fates(event.id for event in acts)
+    told = ((event.version, _told(event, fates.get(event.id))) for event in acts)
     return {version: message for version, message in told if message}
+
+
+def _tells(event: Event) -> bool:
+    body = json.loads(event.body)
+    if event.verb in ("repair.rebooked", "repair.missed"):
+        # The history says in its own words that they were not told.
+        return body.get("message") != "none"
+    return event.verb == "repair.moved" and body["to"] in TOLD_BY_MAIL
 
 
 def list_waiting() -> list[Waiting]:
     """What is held or for later, the soonest first. Two statements."""
     query = (
-        select(Delivery.id, Delivery.due_at, Delivery.ordering_key, Event.body)
+        select(Delivery.id, Delivery.due_at, Delivery.ordering_key, Event.verb, Event.body)
         .join(Event, Event.id == Delivery.event_id)
         .where(
             Delivery.subscriber == MAIL,
@@ -97,8 +105,9 @@ def list_waiting() -> list[Waiting]:
 def _waiting(row: Row, repair: Repair) -> Waiting:
     customer, state = repair.customer, json.loads(row.body).get("to", "")
     return Waiting(
-        row.id, row.due_at, repair.number, state, name=customer.name, recipient=customer.email, locale=customer.locale
-    )
+        row.id, row.due_at, repair.number, row.verb, state,
+        name=customer.name, recipient=customer.email, locale=customer.locale,
+    )  # fmt: skip
 
 
 def send_now(delivery_id: int, *, actor: Actor) -> Repair:

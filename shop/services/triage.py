@@ -1,17 +1,21 @@
 """What is told apart at a glance: how urgent a repair is, in which branch it is, and the shop's own tags."""
 
+from flask_babel import gettext as _
 from sqlalchemy import select
 
 from shop.extensions import db
 from shop.models.actor import Actor
 from shop.models.base import utc_now
-from shop.models.errors import Invalid
+from shop.models.booking import Slot
+from shop.models.errors import Invalid, SlotFull
 from shop.models.location import Location
 from shop.models.repair import Priority, Repair
 from shop.models.tag import BETWEEN, LONGEST_NAME, RepairTag, Tag, slug_of
+from shop.models.workflow import State
+from shop.services import appointments, messages
 from shop.services.events import record
 from shop.services.statements import insert_if_absent
-from shop.services.undo import Step
+from shop.services.undo import MESSAGE, Step
 
 PERMISSION = "repair.edit"
 MOST_TAGS = 12
@@ -37,8 +41,48 @@ def set_priority(repair: Repair, priority: int, *, actor: Actor) -> Step | None:
 def move_to_location(repair: Repair, location_id: int, *, actor: Actor) -> Step | None:
     """Hands a locked repair to another branch; returns how to take that back. The one it is in changes nothing.
 
-    Its shelf or bench is emptied, for that was one of the old branch. Raises Invalid for a branch that is none.
+    Its shelf or bench is emptied, for that was one of the old branch. Raises Invalid for a branch that is none, and
+    for one whose device is still to come at an agreed time: `hand_over` takes the appointment along.
     """
+    if location_id != repair.location_id and appointment_of(repair) is not None:
+        raise Invalid({"location": _("It has an appointment: hand it over by itself, so that the customer is told.")})
+    return _move_to_location(repair, location_id, actor=actor)
+
+
+def hand_over(
+    repair: Repair, location_id: int, *, actor: Actor, send: messages.Send = messages.AT_ONCE
+) -> tuple[Step | None, bool]:
+    """As `move_to_location`, and the appointment goes along: the same time in the other branch, its place taken there
+    and given back here. Returns how to take both back, and whether the customer is told.
+
+    Raises Invalid where the other branch takes nobody then, and says why.
+    """
+    slot = appointment_of(repair)
+    step = _move_to_location(repair, location_id, actor=actor)
+    if step is None or slot is None:
+        return step, False
+    db.session.flush()
+    db.session.expire(repair, ["location"])
+    try:
+        changed = appointments.rebook(repair, slot.starts_at, actor=actor, send=send)
+    except (Invalid, SlotFull):
+        raise Invalid({
+            "location": _("%(branch)s takes nobody at the time of the appointment. Agree on another time first, or hand"
+                          " it over when it is here.", branch=repair.location.short_name)
+        }) from None  # fmt: skip
+    if changed.step is None:
+        return step, False
+    message = {MESSAGE: changed.step.facts[MESSAGE]} if changed.told else {}
+    return Step("branch", repair.id, {**step.facts, **message, "appointment": changed.step.facts}), changed.told
+
+
+def appointment_of(repair: Repair) -> Slot | None:
+    """The time to come that was agreed for a device that is still expected."""
+    booking = appointments.find_booking(repair) if repair.status == State.EXPECTED else None
+    return booking.slot if booking and booking.slot and booking.slot.starts_at > utc_now() else None
+
+
+def _move_to_location(repair: Repair, location_id: int, *, actor: Actor) -> Step | None:
     actor.require(PERMISSION)
     if location_id == repair.location_id:
         return None

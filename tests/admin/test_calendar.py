@@ -1,19 +1,22 @@
 """The calendar: pages, moves, arrivals, no-shows and block-outs, by htmx and without a script."""
 
+import html
 import json
-from datetime import timedelta
+import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from shop.extensions import db
 from shop.models.actor import CUSTOMER
 from shop.models.booking import Booking, Slot
-from shop.models.event import Event
+from shop.models.event import Delivery, Event
 from shop.models.location import Block
+from shop.models.outbox import OutboxMessage
 from shop.models.repair import Repair
-from shop.services import slots
+from shop.services import deliveries, relay, slots
 from shop.services.bookings import create_booking
 from tests import factories
 from tests.bookings import THURSDAY_1030, request, slot_with
@@ -40,7 +43,29 @@ def book(starts_at=THURSDAY_1030, **changes) -> Repair:
 
 
 def form(starts_at=ELEVEN, **changes) -> dict:
-    return {"slot_start": starts_at.isoformat(), "seen": THURSDAY_1030.isoformat(), "tell": "now", **changes}
+    return {"slot_start": starts_at.isoformat(), "seen": THURSDAY_1030.isoformat(), "send": "none", **changes}
+
+
+def shown_form(desk, repair, starts_at=ELEVEN, act="move", **changes) -> dict:
+    """What a browser sends after it has shown the message for this time."""
+    page = desk.get(f"/admin/calendar/{repair.number}/{act}", query_string={"slot_start": starts_at.isoformat()})
+    db.session.rollback()
+    shown = re.search(r'name="shown" value="(\w+)"', page.text)[1]
+    return form(starts_at, send="now", shown=shown, **changes)
+
+
+def text_of(answer) -> str:
+    return html.unescape(re.search(r"data-message>([^<]*)<", answer.text)[1])
+
+
+def mails_of(repair) -> list[OutboxMessage]:
+    """What has left once its time had come: the database's clock is not the tests'."""
+    relay.relay_batch()
+    db.session.execute(update(Delivery).values(due_at=datetime(2020, 1, 1, tzinfo=UTC)))
+    db.session.commit()
+    deliveries.drain("mail")
+    db.session.expire_all()
+    return list(db.session.scalars(select(OutboxMessage).where(OutboxMessage.template.like("appointment%"))))
 
 
 def slot_of(repair: Repair):
@@ -100,14 +125,110 @@ def test_move_form_proposes_the_next_free_time(booked, desk):
 
 
 def test_move_by_htmx_moves_tells_and_offers_to_take_it_back(booked, desk):
-    answer = desk.post(f"/admin/calendar/{booked.number}/move", data=form(), headers=HTMX)
+    answer = desk.post(f"/admin/calendar/{booked.number}/move", data=shown_form(desk, booked), headers=HTMX)
 
     news = json.loads(answer.headers["HX-Trigger"])
     assert (answer.status_code, slot_of(booked), last_verb(booked)) == (204, ELEVEN, "repair.rebooked")
     assert news["acted"] == {"number": booked.number}
-    assert "the customer is told" in news["toast"]["message"]
+    assert news["toast"]["message"].endswith(". The customer is told")
+    assert "{n}" in news["toast"]["undo"]["countdown"]
     undone = desk.post(news["toast"]["undo"]["url"], headers=HTMX)
     assert (undone.status_code, slot_of(booked)) == (204, THURSDAY_1030)
+
+
+@pytest.mark.parametrize(("locale", "words"), [("en", "Add to calendar"), ("pt_BR", "Adicionar à agenda")])
+def test_move_form_shows_the_very_mail_that_the_customer_gets(app, frozen, desk, locale, words):
+    repair = book(customer={"locale": locale})
+    way = f"/admin/calendar/{repair.number}/move"
+    dialog = desk.get(way, headers=HTMX)
+    db.session.rollback()
+
+    desk.post(way, data=shown_form(desk, repair), headers=HTMX)
+
+    [mail] = mails_of(repair)
+    assert text_of(dialog) == mail.text
+    assert words in mail.text
+    assert f"<b>{html.escape(mail.subject)}</b>" in dialog.text
+    assert f'lang="{locale.replace("_", "-")}"' in dialog.text
+
+
+def test_move_to_a_time_whose_mail_was_not_read_shows_it_first(booked, desk):
+    way, later = f"/admin/calendar/{booked.number}/move", ELEVEN + timedelta(minutes=30)
+    unread = {**shown_form(desk, booked, ELEVEN), "slot_start": later.isoformat()}
+
+    asked = desk.post(way, data=unread, headers=HTMX)
+
+    assert (asked.status_code, slot_of(booked), last_verb(booked)) == (409, THURSDAY_1030, "repair.booked")
+    assert "The message is another one now." in asked.text
+    assert "11:30" in text_of(asked)
+    again = {**unread, "shown": re.search(r'name="shown" value="(\w+)"', asked.text)[1]}
+    assert (desk.post(way, data=again, headers=HTMX).status_code, slot_of(booked)) == (204, later)
+
+
+def test_move_with_nothing_chosen_sends_nothing_unseen(booked, desk):
+    answer = desk.post(f"/admin/calendar/{booked.number}/move", data=form(send=""), headers=HTMX)
+
+    assert (answer.status_code, slot_of(booked)) == (409, THURSDAY_1030)
+    assert "The message is another one now." not in answer.text
+
+
+def test_move_whose_mail_leaves_later_waits_on_the_ticket_and_in_the_outbox(app, desk):
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    first, second, *_ = slots.list_slots(
+        factories.location(), "in_store", start=tomorrow, end=tomorrow + timedelta(days=5)
+    )
+    repair = book(first.start)
+    seen = {"seen": first.start.isoformat()}
+    data = {**shown_form(desk, repair, second.start, **seen), "send": "later", "send_at": f"{tomorrow:%Y-%m-%dT}12:30"}
+
+    answer = desk.post(f"/admin/calendar/{repair.number}/move", data=data, headers=HTMX)
+    relay.relay_batch()
+    db.session.commit()
+
+    toast, when = json.loads(answer.headers["HX-Trigger"])["toast"], f"{tomorrow:%a %-d %b}, 12:30"
+    assert (toast["message"].partition(". ")[2], toast["undo"]["countdown"]) == (f"The e-mail leaves {when}", "")
+    assert f"E-mail waits until {when}" in desk.get(f"/admin/repairs/{repair.number}").text
+    assert "<small>New time</small>" in desk.get("/admin/outbox/waiting").text
+    assert [mail.recipient for mail in mails_of(repair)] == ["hannah@example.com"]
+
+
+def test_move_whose_mail_shall_leave_in_the_past_is_refused(booked, desk):
+    data = {**shown_form(desk, booked), "send": "later", "send_at": "2026-11-23T17:00"}
+
+    answer = desk.post(f"/admin/calendar/{booked.number}/move", data=data, headers=HTMX)
+
+    assert (answer.status_code, slot_of(booked)) == (422, THURSDAY_1030)
+    assert "This time is over." in answer.text
+
+
+def test_move_that_tells_nobody_says_so_in_the_history(booked, desk):
+    answer = desk.post(f"/admin/calendar/{booked.number}/move", data=form(), headers=HTMX)
+
+    assert "told" not in json.loads(answer.headers["HX-Trigger"])["toast"]["message"]
+    assert "(not told)" in desk.get(f"/admin/repairs/{booked.number}").text
+    assert mails_of(booked) == []
+
+
+def test_who_wants_no_mails_about_the_status_still_hears_of_another_time(booked, desk):
+    booked.customer.may_email = False
+    db.session.commit()
+
+    desk.post(f"/admin/calendar/{booked.number}/move", data=shown_form(desk, booked), headers=HTMX)
+
+    assert len(mails_of(booked)) == 1
+
+
+def test_who_has_no_address_is_rung_and_the_move_acts_at_once(booked, desk):
+    booked.customer.email = ""
+    db.session.commit()
+    way = f"/admin/calendar/{booked.number}/move"
+
+    dialog = desk.get(way, headers=HTMX).text
+    db.session.rollback()
+    answer = desk.post(way, data=form(send=""), headers=HTMX)
+
+    assert ("nothing is sent" in dialog, 'name="send"' in dialog) == (True, False)
+    assert (answer.status_code, slot_of(booked)) == (204, ELEVEN)
 
 
 def test_move_without_a_script_leads_back_to_the_calendar(booked, desk):
@@ -190,16 +311,20 @@ def test_missed_asks_first_and_waits_for_the_time(app, frozen, desk):
     soon = frozen + timedelta(minutes=30)
     repair = book(soon)
     path = f"/admin/calendar/{repair.number}/missed"
-    early = desk.post(path, data={"tell": "no"}, headers=HTMX)
+    early = desk.post(path, data={"send": "none"}, headers=HTMX)
     db.session.rollback()
     assert (early.status_code, "still to come" in early.text) == (422, True)
 
     with time_machine.travel(soon + timedelta(minutes=15), tick=False):
         asked = desk.get(path, headers=HTMX)
         db.session.rollback()
-        answer = desk.post(path, data={"tell": "now"}, headers=HTMX)
+        unseen = desk.post(path, data={"send": "now"}, headers=HTMX)
+        db.session.rollback()
+        answer = desk.post(path, data=shown_form(desk, repair, soon, "missed"), headers=HTMX)
 
+    [mail] = mails_of(repair)
     assert ("<dialog" in asked.text, answer.status_code, last_verb(repair)) == (True, 204, "repair.missed")
+    assert (unseen.status_code, text_of(asked), text_of(unseen)) == (409, mail.text, mail.text)
 
 
 @pytest.mark.parametrize("act", ["move", "missed"])

@@ -1,7 +1,7 @@
 """Hours, places and closed days: leaders edit them, customers see it at once, and what is booked is told."""
 
 import json
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -25,11 +25,16 @@ WEEK = [*["09:00-18:30"] * 6, ""]
 def branch(app):
     """The first branch, put back as it was: reference data outlive a test."""
     location = factories.location()
-    week, grids, days = location.week, location.grids, {closure.day for closure in location.closures}
+    week, grids, quiet, days = (
+        location.week,
+        location.grids,
+        location.quiet,
+        {closure.day for closure in location.closures},
+    )
     yield location
     db.session.rollback()
     location = factories.location()
-    location.week, location.grids, location.version = week, grids, 0
+    location.week, location.grids, location.quiet, location.version = week, grids, quiet, 0
     location.closures = [closure for closure in location.closures if closure.day in days]
     location.forget_hours()
     db.session.commit()
@@ -196,3 +201,59 @@ def test_bank_holidays_that_are_still_open_are_proposed(branch, frozen, office):
 
 def test_only_leaders_plan(app, browser_of, front_desk):
     assert browser_of(front_desk).get("/admin/opening/").status_code == 404
+
+
+def test_quiet_hours_are_set_told_and_kept(branch, frozen, office):
+    form = {"quiet_from": "18:30", "quiet_until": "09:15"}
+
+    answers = [office.post("/admin/opening/quiet", data=form) for _ in range(2)]
+
+    db.session.expire_all()
+    events = list(db.session.scalars(select(Event).where(Event.verb == "location.hours_changed")))
+    assert [answer.status_code for answer in answers] == [303, 303]
+    assert factories.location().quiet_hours == (time(18, 30), time(9, 15))
+    assert [json.loads(event.body) for event in events] == [
+        {"changes": {"quiet_hours": ["20:00-08:00", "18:30-09:15"]}}
+    ]
+    page = office.get("/admin/opening/").text
+    assert ('value="18:30"' in page, 'value="09:15"' in page) == (True, True)
+
+
+def test_branch_without_quiet_hours_is_one_with_two_empty_fields(branch, frozen, office):
+    assert office.post("/admin/opening/quiet", data={"quiet_from": " ", "quiet_until": ""}).status_code == 303
+
+    db.session.expire_all()
+    assert factories.location().quiet_hours is None
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "at"),
+    [
+        ("20:00", "20:00", "until"),
+        ("", "08:00", "from"),
+        ("20:00", "", "until"),
+        ("late", "08:00", "from"),
+        ("25:00", "08:00", "from"),
+    ],
+)
+def test_quiet_hours_that_cannot_be_are_refused_with_what_was_typed(branch, frozen, office, begins, ends, at):
+    answer = office.post("/admin/opening/quiet", data={"quiet_from": begins, "quiet_until": ends})
+
+    db.session.expire_all()
+    assert (answer.status_code, factories.location().quiet) == (422, "20:00-08:00")
+    assert f'value="{ends}"' in answer.text
+    assert f'aria-describedby="quiet-{at}-error"' in answer.text
+
+
+def test_quiet_hours_that_were_not_sent_change_nothing(branch, frozen, office):
+    assert office.post("/admin/opening/quiet").status_code == 422
+
+    db.session.expire_all()
+    assert factories.location().quiet == "20:00-08:00"
+
+
+def test_quiet_hours_are_not_the_front_desks(branch, front_desk, browser_of):
+    answer = browser_of(front_desk).post("/admin/opening/quiet", data={"quiet_from": "", "quiet_until": ""})
+
+    db.session.expire_all()
+    assert (answer.status_code, factories.location().quiet) == (404, "20:00-08:00")

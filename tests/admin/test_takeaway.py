@@ -12,6 +12,7 @@ from shop.models.event import Event
 from shop.models.repair import Repair
 from shop.models.workflow import State
 from shop.services import queue_export
+from shop.services.preferences import save_preferences
 from tests import factories
 
 
@@ -48,6 +49,48 @@ def test_export_is_the_list_that_is_on_screen(desk, technician, cracked_iphone):
         "Priya Nair", "Bench 2", "urgent", "VIP",
     )  # fmt: skip
     assert cells["Branch"] == "London"
+
+
+def test_export_holds_the_columns_that_the_person_shows(desk, front_desk, technician):
+    factories.repair(State.IN_REPAIR, assignee_id=technician.id, place="Bench 2", priority=1, tags="VIP")
+    save_preferences(actor=front_desk.actor, columns=("ticket", "assignee", "due"))
+    db.session.commit()
+
+    [shown, row] = rows_of(desk.post("/admin/repairs/export"))
+    [whole, _row] = rows_of(desk.post("/admin/repairs/export", data={"columns": "all"}))
+
+    assert shown == ["Ticket", "Priority", "Device", "Fault", "Customer", "Status", "Assigned to", "Due"]
+    assert row[6] == "Priya Nair"
+    assert not {"Bench 2", "VIP", "London"} & set(row)
+    assert whole == [
+        "Ticket", "Branch", "Now at", "Priority", "Tags", "Device", "Fault", "Customer", "Status", "Since",
+        "Waiting on", "Assigned to", "Due", "Received", "Updated",
+    ]  # fmt: skip
+
+
+def test_export_of_chosen_tickets_has_the_same_columns(desk, front_desk):
+    repair = factories.repair()
+    save_preferences(actor=front_desk.actor, columns=("ticket", "tags"))
+    db.session.commit()
+
+    [head, row] = rows_of(desk.post("/admin/repairs/export", data={"numbers": repair.number}))
+
+    assert (head[0], row[0]) == ("Ticket", repair.number)
+    assert head == ["Ticket", "Priority", "Tags", "Device", "Fault", "Customer", "Status"]
+
+
+def test_export_of_who_hides_nothing_is_what_the_list_can_show(desk, cracked_iphone):
+    [head, _row] = rows_of(desk.post("/admin/repairs/export"))
+
+    assert "Received" not in head
+    assert {"Branch", "Now at", "Tags", "Since", "Waiting on", "Updated"} <= set(head)
+
+
+def test_list_offers_what_is_on_screen_at_once_and_all_columns_beside_them(browser_of, front_desk, technician):
+    listed = [browser_of(person).get("/admin/repairs/").text for person in (front_desk, technician)]
+
+    assert ["Export what is on screen as CSV" in page for page in listed] == [True, False]
+    assert ['form="export-form" name="columns" value="all"' in page for page in listed] == [True, False]
 
 
 def test_export_keeps_the_order_and_leaves_nothing_out(desk, monkeypatch):

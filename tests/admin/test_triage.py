@@ -1,12 +1,17 @@
 import json
+import re
 
 import pytest
 
+from shop.models.actor import CUSTOMER
 from shop.models.event import Event
-from shop.models.location import Location
+from shop.models.location import Closure, Location
 from shop.models.repair import Repair
 from shop.services import audit_log, relay
+from shop.services.bookings import create_booking
 from tests import factories
+from tests.bookings import THURSDAY_1030
+from tests.bookings import request as booking_request
 
 HTMX = {"HX-Request": "true"}
 
@@ -169,3 +174,59 @@ def test_lists_are_filtered_by_priority_branch_and_tag(bench, session, cracked_i
         "tag=vip": 1, "tag=none": 0, "priority=high": 1, "priority=urgent": 0,
         "location=camden": 1, "location=london": 1,
     }  # fmt: skip
+
+
+@pytest.fixture
+def expected(session, frozen):
+    repair = create_booking(booking_request(slot_start=THURSDAY_1030), actor=CUSTOMER, source="wizard")
+    session.commit()
+    return repair
+
+
+def branch_of(session, repair) -> int:
+    session.rollback()
+    return session.get_one(Repair, repair.id).location_id
+
+
+def test_hand_over_of_an_appointment_shows_the_mail_first(expected, bench, session, camden):
+    camden.address = "1 Inverness Street, London NW1 7HB"
+    session.commit()
+    where, home, branch = f"/admin/repairs/{expected.number}/branch", expected.location_id, camden.id
+
+    form = bench.get(where, headers=HTMX)
+    session.rollback()
+    asked = bench.post(where, data={"branch": branch}, headers=HTMX)
+
+    assert "goes along, to the same time there" in form.text
+    assert (asked.status_code, branch_of(session, expected)) == (200, home)
+    assert "Hand over and send" in asked.text
+    assert "Bring it to 1 Inverness Street" in asked.text
+    shown = re.search(r'name="shown" value="(\w+)"', asked.text)[1]
+    done = bench.post(where, data={"branch": branch, "send": "now", "shown": shown}, headers=HTMX)
+    toast = json.loads(done.headers["HX-Trigger"])["toast"]
+    assert (done.status_code, branch_of(session, expected)) == (204, branch)
+    assert toast["message"].endswith("Handed over. The customer is told")
+    assert "{n}" in toast["undo"]["countdown"]
+    assert bench.post(toast["undo"]["url"], headers=HTMX).status_code == 204
+    assert branch_of(session, expected) == home
+
+
+def test_hand_over_of_an_appointment_without_a_mail(expected, bench, session, camden):
+    where, branch = f"/admin/repairs/{expected.number}/branch", camden.id
+
+    done = bench.post(where, data={"branch": branch, "send": "none"})
+
+    assert (done.status_code, branch_of(session, expected)) == (303, branch)
+    assert "The appointment moved along" in bench.get(f"/admin/repairs/{expected.number}").text
+
+
+def test_hand_over_to_a_branch_that_takes_nobody_then_says_so(expected, bench, session, camden):
+    session.add(Closure(location_id=camden.id, day=THURSDAY_1030.date(), name="Stock taking"))
+    session.commit()
+    home, branch = expected.location_id, camden.id
+
+    refused = bench.post(f"/admin/repairs/{expected.number}/branch", data={"branch": branch}, headers=HTMX)
+
+    assert (refused.status_code, branch_of(session, expected)) == (422, home)
+    assert "Camden takes nobody at the time of the appointment." in refused.text
+    assert f'value="{branch}" checked' in refused.text

@@ -64,7 +64,7 @@ def test_the_document_is_the_same_under_both_roots(document, stranger):
 def test_every_operation_declares_its_problems(document):
     for (method, path), operation in operations_of(document).items():
         declared = {status for status in operation["responses"] if status >= "400"}
-        expected = {"422", "429", "500"} | ({"400", "413", "415"} if method == "POST" else set())
+        expected = {"422", "429", "500", "503"} | ({"400", "413", "415"} if method == "POST" else set())
         assert declared == expected | ({"409"} if path.endswith("/bookings") else set())
     for response in document["components"]["responses"].values():
         assert list(response["content"]) == ["application/problem+json"]

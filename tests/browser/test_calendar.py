@@ -76,7 +76,7 @@ def test_an_appointment_is_dragged_refused_arrived_and_taken_back(busy_shop, sig
     dialog = page.get_by_role("dialog")
     expect(dialog.locator(f'input[value="{two.isoformat()}"]')).to_be_checked()
     expect(dialog.get_by_text("hannah@example.com")).to_be_visible()
-    dialog.get_by_role("button", name="Move", exact=True).click()
+    dialog.get_by_role("button", name="Move and send").click()
 
     expect(cell(page, two).locator(f"#entry-{number}")).to_be_visible()
     expect(cell(colleague, two).locator(f"#entry-{number}")).to_be_visible()
@@ -90,6 +90,46 @@ def test_an_appointment_is_dragged_refused_arrived_and_taken_back(busy_shop, sig
     page.keyboard.press("z")
     expect(entry(page, number)).to_have_attribute("data-standing", "expected")
     assert_quiet(page)
+
+
+def test_the_mail_follows_the_chosen_time_and_enter_moves(busy_shop, signed_in, free_day):
+    ten, half_past, eleven = free_day[2:5]
+    number = book(busy_shop.url, ten, name="Hannah Whitcombe")
+    page = signed_in("marta")
+    page.goto(f"/admin/calendar/?view=week&day={ten:%Y-%m-%d}")
+    is_live(page)
+    words = {moment: clock_at(busy_shop.url, moment) for moment in (half_past, eleven)}
+
+    entry(page, number).focus()
+    page.keyboard.press("m")
+    message = page.locator("dialog [data-message]")
+    expect(message).to_contain_text(words[half_past])
+    page.keyboard.press("ArrowRight")
+    expect(message).to_contain_text(words[eleven])
+    expect(message).not_to_contain_text(words[half_past])
+    page.keyboard.press("Enter")
+
+    expect(cell(page, eleven).locator(f"#entry-{number}")).to_be_visible()
+    assert_quiet(page)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_dialog_that_moves_an_appointment_is_sound(busy_shop, signed_in, free_day, theme):
+    number = book(busy_shop.url, free_day[2], name="Hannah Whitcombe")
+    page = signed_in("marta", color_scheme=theme, reduced_motion="reduce")
+
+    page.goto(f"/admin/calendar/?view=agenda&day={free_day[2]:%Y-%m-%d}")
+    is_live(page)
+    entry(page, number).focus()
+    page.keyboard.press("m")
+    expect(page.locator("dialog [data-message]")).to_be_visible()
+
+    assert_sound(page)
+
+
+def clock_at(base: str, moment: datetime) -> str:
+    with shop_at(base).app_context():
+        return f"{moment.astimezone(home_location().hours.zone):%H:%M}"
 
 
 def test_a_walk_in_and_a_block_out_by_keyboard_alone(busy_shop, signed_in, free_day):

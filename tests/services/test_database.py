@@ -1,15 +1,20 @@
 """Requests that read, and what they must not do."""
 
+import sqlite3
 import threading
 import time
+from contextlib import closing
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from shop import database
 from shop.extensions import db
+from shop.models.base import utc_now
 from shop.models.location import Location
+from shop.models.staff import SignIn
 
 
 def test_reader_cannot_write(session, app):
@@ -101,3 +106,53 @@ def test_reader_does_not_stand_in_the_line_of_the_writers(app, begun):
         with database.reading():
             assert db.session.execute(text("SELECT count(*) FROM locations")).scalar() == 1
             db.session.rollback()
+
+
+def test_page_that_notes_its_sign_in_does_not_fail_while_another_process_writes(
+    app, database_name, technician, browser_of, cracked_iphone, monkeypatch
+):
+    """The note that a sign-in is in use once found no turn, and the page that only reads answered 500."""
+    if database_name != "sqlite":
+        pytest.skip("PostgreSQL lets many write")
+    bench = browser_of(technician)
+    db.session.execute(update(SignIn).values(seen_at=utc_now() - timedelta(minutes=5)))
+    db.session.commit()
+    db.session.remove()
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    db.engine.dispose()
+
+    with closing(sqlite3.connect(app.config["SETTINGS"].SHOP_DATA / "shop.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        during = bench.get("/admin/repairs/board/cards?numbers=RT-1")
+        other.rollback()
+    seen = [_seen_at()]
+    after = bench.get("/admin/repairs/board/cards?numbers=RT-1")
+    seen.append(_seen_at())
+
+    assert (during.status_code, after.status_code) == (200, 200)
+    assert seen[0] < utc_now() - timedelta(minutes=4) < seen[1]
+    monkeypatch.undo()
+    db.session.remove()
+    db.engine.dispose()
+
+
+def _seen_at():
+    db.session.rollback()
+    found = db.session.scalar(select(SignIn.seen_at))
+    db.session.rollback()
+    return found
+
+
+def test_note_of_a_sign_in_stands_in_the_line_of_the_writers(app, database_name, technician, browser_of, monkeypatch):
+    if database_name != "sqlite":
+        pytest.skip("PostgreSQL has no line")
+    bench, begun = browser_of(technician), []
+    db.session.execute(update(SignIn).values(seen_at=utc_now() - timedelta(minutes=5)))
+    db.session.commit()
+    listen = event.listens_for(db.engine, "before_cursor_execute")
+    listen(lambda _c, _cursor, statement, *_rest: begun.append((statement.split()[0], database.is_reading())))
+
+    bench.get("/admin/repairs/")
+
+    assert ("UPDATE", False) in begun
+    assert ("UPDATE", True) not in begun

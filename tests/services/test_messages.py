@@ -193,6 +193,25 @@ def test_later_proposes_no_time_in_the_quiet_hours(app, clock, proposed, quiet):
     assert messages.is_quiet(home, now=now) is quiet
 
 
+@pytest.mark.parametrize(
+    ("hours", "clock", "proposed", "quiet"),
+    [
+        ("18:00-09:15", "08:45", "24 17:00", True),
+        ("18:00-09:15", "19:00", "25 09:15", True),
+        ("16:00-10:00", "12:00", "25 10:00", False),
+        ("12:00-17:30", "10:00", "24 17:30", False),
+        ("00:00-06:00", "23:00", "25 08:30", False),
+        ("", "23:00", "25 08:30", False),
+    ],
+)
+def test_later_keeps_to_the_quiet_hours_of_the_branch(app, hours, clock, proposed, quiet):
+    branch, hour = Location(zone="Europe/London", quiet=hours), tuple(map(int, clock.split(":")))
+    now = datetime(2026, 11, 24, *hour, tzinfo=UTC)
+
+    assert messages.propose_later(branch, now=now).strftime("%d %H:%M") == proposed
+    assert messages.is_quiet(branch, now=now) is quiet
+
+
 def test_summary_counts_by_channel_and_language_and_who_cannot_be_written_to(app, statements_of):
     people = [{}, {}, {"locale": "pt_BR"}, {"email": ""}, {"may_email": False}, {"may_email": False, "email": ""}]
     ids = [factories.repair(State.QUALITY_CHECK, customer=factories.customer(**person)).id for person in people]

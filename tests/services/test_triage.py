@@ -1,13 +1,28 @@
 import json
+from datetime import timedelta
 
 import pytest
+import time_machine
 
+from shop.models.actor import CUSTOMER
+from shop.models.booking import Slot
 from shop.models.errors import Invalid, NotAllowed
 from shop.models.event import Event
-from shop.models.location import Location
+from shop.models.location import Closure, Location
 from shop.models.repair import Priority, Repair
 from shop.models.tag import RepairTag, Tag
-from shop.services import memory, repairs, triage
+from shop.services import (
+    appointments,
+    memory,
+    messages,
+    repairs,
+    reversals,  # noqa: F401 - registers how acts are taken back
+    triage,
+    undo,
+)
+from shop.services.bookings import create_booking
+from shop.services.undo import Step
+from tests.bookings import THURSDAY_1030, request
 
 
 @pytest.fixture
@@ -135,3 +150,88 @@ def test_new_tag_and_new_branch_change_the_state_that_choices_are_kept_for(sessi
 
     assert seen[0] == seen[1]
     assert len(set(seen)) == 3
+
+
+@pytest.fixture
+def expected(session, frozen):
+    """Booked for Thursday 10:30 in the first branch."""
+    repair = create_booking(request(slot_start=THURSDAY_1030), actor=CUSTOMER, source="wizard")
+    session.commit()
+    return repair
+
+
+def places(session) -> dict[int, int]:
+    """Branch -> places taken on Thursday 10:30."""
+    session.expire_all()
+    return {slot.location_id: slot.taken for slot in session.query(Slot) if slot.starts_at == THURSDAY_1030}
+
+
+def hand_over(session, repair, branch, actor):
+    step, told = triage.hand_over(repairs.lock_repair(repair.number), branch.id, actor=actor, send=messages.HELD)
+    session.commit()
+    return step, told
+
+
+def test_appointment_goes_along_to_another_branch(session, expected, technician, camden):
+    home = expected.location_id
+
+    _step, told = hand_over(session, expected, camden, technician.actor)
+
+    assert told
+    assert places(session) == {home: 0, camden.id: 1}
+    assert appointments.find_booking(expected).slot.location_id == expected.location_id == camden.id
+    assert [verb for verb, _body, _detail in log_of(session, expected)] == ["repair.relocated", "repair.rebooked"]
+
+
+def test_appointment_that_went_along_is_taken_back_as_one(session, expected, technician, camden):
+    home, due_at = expected.location_id, expected.due_at
+    step, _told = hand_over(session, expected, camden, technician.actor)
+
+    undo.reverse(Step(step.kind, step.repair_id, json.loads(json.dumps(step.facts))), actor=technician.actor)
+    session.commit()
+
+    assert places(session) == {home: 1, camden.id: 0}
+    assert appointments.find_booking(expected).slot.location_id == expected.location_id == home
+    assert expected.due_at == due_at
+
+
+@pytest.mark.parametrize("why", ["closed", "full"])
+def test_branch_that_takes_nobody_then_is_refused_and_nothing_is_changed(session, expected, technician, camden, why):
+    home = expected.location_id
+    if why == "closed":
+        session.add(Closure(location_id=camden.id, day=THURSDAY_1030.date(), name="Stock taking"))
+    else:
+        end = THURSDAY_1030 + timedelta(minutes=30)
+        values = {"service_type": "in_store", "starts_at": THURSDAY_1030, "ends_at": end, "capacity": 0}
+        session.add(Slot(location_id=camden.id, **values))
+    session.commit()
+
+    with pytest.raises(Invalid, match="Camden takes nobody at the time of the appointment"):
+        hand_over(session, expected, camden, technician.actor)
+    session.rollback()
+
+    assert places(session)[home] == 1
+    assert session.get_one(Repair, expected.id).location_id == home
+
+
+def test_many_at_once_leave_an_appointment_to_be_handed_over_by_itself(session, expected, technician, camden):
+    with pytest.raises(Invalid, match="It has an appointment"):
+        triage.move_to_location(repairs.lock_repair(expected.number), camden.id, actor=technician.actor)
+
+
+def test_device_that_is_here_leaves_its_appointment_as_it_was(session, expected, technician, camden):
+    home = expected.location_id
+    repairs.move(repairs.lock_repair(expected.number), "received", actor=technician.actor)
+    session.commit()
+
+    _step, told = hand_over(session, expected, camden, technician.actor)
+
+    assert (told, expected.location_id) == (False, camden.id)
+    assert places(session) == {home: 1}
+
+
+def test_time_that_has_passed_is_no_appointment_any_more(session, expected, technician, camden):
+    with time_machine.travel(THURSDAY_1030 + timedelta(hours=1), tick=False):
+        _step, told = hand_over(session, expected, camden, technician.actor)
+
+    assert (told, expected.location_id) == (False, camden.id)

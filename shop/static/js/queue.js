@@ -67,13 +67,16 @@ function printLabels() {
   return void window.open(`/admin/repairs/labels?${asked}`, "_blank", "noopener");
 }
 
-/* The chosen ones; without any, the form beside the filters exports the whole list. */
+/* What is ticked, from whichever button; without anything, the whole list. */
+document.addEventListener("submit", ({ target }) => {
+  if (target.id !== "export-form") return;
+  target.elements.numbers.value = selection.isWhole() ? "" : selection.numbers().join(",");
+});
+
 function exportChosen() {
   const form = document.getElementById("export-form");
   if (!form) return false;
-  form.elements.numbers.value = selection.isWhole() ? "" : selection.numbers().join(",");
   form.requestSubmit();
-  form.elements.numbers.value = "";
   return true;
 }
 
