@@ -25,6 +25,7 @@ from shop.models.staff import Staff
 from shop.services import (
     bulk,
     deliveries,
+    endings,
     holds,
     reversals,  # noqa: F401 - registers how each act is taken back
     undo,
@@ -188,6 +189,8 @@ def _lock_repair(repair_id: int) -> Repair:
     repair = db.session.scalar(query.execution_options(populate_existing=True))
     if repair is None:
         raise _Refused(Reason.GONE)
+    if ending := endings.find_merge(repair):
+        raise _Refused(Reason.REFUSED, ending.words)
     hold(repair)
     return repair
 
