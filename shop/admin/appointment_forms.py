@@ -22,7 +22,7 @@ from shop.services.undo import Offer, Step, undoable
 
 def move(number: str):
     if request.method == "GET":
-        return _move_form(repairs.get_repair(number))
+        return _move_form(repairs.get_workable(number))
     repair = repairs.lock_repair(number)
     try:
         starts_at = _moment(request.form.get("slot_start", ""))
@@ -58,7 +58,7 @@ def arrive(number: str):
 
 def missed(number: str):
     if request.method == "GET":
-        return _missed_form(repairs.get_repair(number))
+        return _missed_form(repairs.get_workable(number))
     repair = repairs.lock_repair(number)
     try:
         changed = appointments.miss(repair, actor=current_user.actor, send=_send())

@@ -20,7 +20,7 @@ class TriageActs:
     @requires("repair.edit")
     def priority(self, number: str):
         if request.method == "GET":
-            return _priority_form(repairs.get_repair(number))
+            return _priority_form(repairs.get_workable(number))
         repair = repairs.lock_repair(number)
         try:
             chosen = queue.PRIORITIES.get(request.form.get("priority", ""), 0)
@@ -33,7 +33,7 @@ class TriageActs:
     @requires("repair.edit")
     def branch(self, number: str):
         if request.method == "GET":
-            return _branch_form(repairs.get_repair(number))
+            return _branch_form(repairs.get_workable(number))
         repair = repairs.lock_repair(number)
         try:
             step = triage.move_to_location(repair, _chosen_branch(), actor=current_user.actor)
@@ -45,7 +45,7 @@ class TriageActs:
     @requires("repair.edit")
     def tags(self, number: str):
         if request.method == "GET":
-            return _tags_form(repairs.get_repair(number))
+            return _tags_form(repairs.get_workable(number))
         repair = repairs.lock_repair(number)
         name = request.form.get("tag", "")
         try:

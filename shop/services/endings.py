@@ -34,7 +34,9 @@ class Ending:
             return _(
                 "%(number)s was merged into %(into)s by %(name)s.", number=self.number, into=self.into, name=self.by
             )
-        return _("%(number)s was deleted by %(name)s: %(reason)s", number=self.number, name=self.by, reason=self.reason)
+        return _(
+            "%(number)s was deleted by %(name)s: “%(reason)s”.", number=self.number, name=self.by, reason=self.reason
+        )
 
     @property
     def error(self) -> Deleted | Merged:
@@ -69,6 +71,7 @@ def find_deletion(number: str) -> Ending | None:
 
 def find_ending(number: str) -> Ending | None:
     """Either, by the ticket's number."""
+    number = number.replace("\x00", "?").upper()[:16]
     repair = db.session.scalar(select(Repair).where(Repair.number == number))
     return find_merge(repair) if repair else find_deletion(number)
 

@@ -87,7 +87,7 @@ def test_who_asks_for_a_deleted_ticket_is_told_by_whom_and_why(cracked_iphone, m
     for ask in (repairs.get_repair, repairs.lock_repair):
         with pytest.raises(Deleted) as gone:
             ask(number)
-        assert gone.value.message == f"{number} was deleted by Maya Lind: {WHY}"
+        assert gone.value.message == f"{number} was deleted by Maya Lind: “{WHY}”."
 
 
 def test_other_browsers_hear_of_it_and_its_number_is_never_given_again(cracked_iphone, manager):

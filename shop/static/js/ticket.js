@@ -18,7 +18,9 @@ let told = null;
 const keep = {
   callbacks: {
     beforeNodeMorphed: (old) =>
-      !old.matches?.("[data-way-back]") && !(old.matches?.("[data-keep]") && old.querySelector("textarea")?.value),
+      !old.matches?.("[data-way-back], [data-ending]") && !(old.matches?.("[data-keep]") && old.querySelector("textarea")?.value),
+    /* A ticket that was merged away takes no notes: one that is being written stays to be copied. */
+    beforeNodeRemoved: (old) => !(old.matches?.("[data-keep]") && old.querySelector("textarea")?.value),
     beforeAttributeUpdated: keepOpen,
   },
 };
@@ -136,6 +138,7 @@ const keys = {
   priority: () => useControl("p"),
   tags: () => useControl("g"),
   branch: () => useControl("h"),
+  duplicate: () => useControl("d"),
   labels: () => document.querySelector("#ticket [data-label]")?.click() ?? true,
   edit: () => useControl("e"),
   note: writeNote,
