@@ -67,7 +67,7 @@ class EndingActs:
         ending = endings.find_ending(number)
         if not htmx:
             return redirect(url_for("repairs.ticket", number=number), 303)
-        return render_template("admin/repairs/_ended.html", ending=ending, is_news=True) if ending else ("", 204)
+        return render_template("admin/repairs/_ended.html", ending=ending) if ending else ("", 204)
 
 
 def _merge(plan: merges.Plan):

@@ -15,8 +15,7 @@ function placesOf(number) {
   return [page, ...[...forms].map((form) => form.closest(".dialog-body"))].filter(Boolean);
 }
 
-/* A page that has just been fetched anew says it too, but not what becomes of what is written on it. */
-const isShownAt = (place) => Boolean(place.querySelector("[data-ending] [data-if-typed]"));
+const isShownAt = (place) => Boolean(place.querySelector("[data-ending]"));
 
 async function tell(number) {
   const places = placesOf(number);
@@ -25,20 +24,25 @@ async function tell(number) {
   if (answer?.status !== 200) return;
   const html = await answer.text();
   for (const place of places.filter((one) => one.isConnected && !isShownAt(one))) {
-    place.querySelector("[data-ending]")?.remove();
     place.insertAdjacentHTML("afterbegin", html);
     place.closest("#ticket")?.setAttribute("data-over", "");
-    show(place.firstElementChild, place.closest("#ticket") ?? place);
   }
+  for (const place of places) show(place);
 }
 
 /* Whoever has written something is told what becomes of it; and who has scrolled down to write, is told where they look. */
-function show(banner, around) {
-  const isTyped = [...around.querySelectorAll("textarea")].some((area) => area.value !== area.defaultValue);
-  banner.querySelector("[data-if-typed]").hidden = !isTyped;
+function show(place) {
+  const banner = place.querySelector("[data-ending]");
+  if (!banner) return;
+  sayWhatBecomes(banner);
   const { top, bottom } = banner.getBoundingClientRect();
-  const isSeen = top >= 0 && bottom <= window.innerHeight;
-  if (!isSeen) showToast({ message: banner.querySelector("strong").textContent, refused: true });
+  if (top < 0 || bottom > window.innerHeight) showToast({ message: banner.querySelector("strong").textContent, refused: true });
+}
+
+function sayWhatBecomes(banner) {
+  const areas = (banner.closest("#ticket") ?? banner.parentElement).querySelectorAll("textarea");
+  const isTyped = [...areas].some((area) => area.value !== area.defaultValue);
+  banner.querySelector("[data-if-typed]").hidden = !isTyped;
 }
 
 /* Sent in vain: the form that was sent, or else a toast, says why. */
@@ -64,4 +68,5 @@ document.addEventListener("shop:reload", () => {
   const { ticket, editing } = document.getElementById("ticket")?.dataset ?? {};
   if (ticket ?? editing) tell(ticket ?? editing);
 });
+document.addEventListener("shop:morphed", () => document.querySelectorAll("[data-ending]").forEach(sayWhatBecomes));
 document.addEventListener("ticketEnded", ({ detail }) => refuse(detail));

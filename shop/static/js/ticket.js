@@ -18,7 +18,7 @@ let told = null;
 const keep = {
   callbacks: {
     beforeNodeMorphed: (old) =>
-      !old.matches?.("[data-way-back], [data-ending]") && !(old.matches?.("[data-keep]") && old.querySelector("textarea")?.value),
+      !old.matches?.("[data-way-back]") && !(old.matches?.("[data-keep]") && old.querySelector("textarea")?.value),
     /* A ticket that was merged away takes no notes: one that is being written stays to be copied. */
     beforeNodeRemoved: (old) => !(old.matches?.("[data-keep]") && old.querySelector("textarea")?.value),
     beforeAttributeUpdated: keepOpen,
@@ -37,6 +37,7 @@ async function refresh() {
   const people = document.querySelector("[data-here-people]").innerHTML;
   holdFocus(() => window.Idiomorph.morph(page(), fresh, keep), () => document.getElementById("ticket-title"));
   document.querySelector("[data-here-people]").innerHTML = people;
+  document.dispatchEvent(new Event("shop:morphed"));
   window.htmx.process(page());
 }
 
