@@ -224,6 +224,13 @@ def test_page_of_a_deleted_ticket_is_gone_and_says_so(desk, deleted):
     assert (page.status_code, "This ticket was deleted" in page.text) == (404, True)
 
 
+@pytest.mark.parametrize("spelled", ["{number}", "#{digits}"])
+def test_scan_of_a_deleted_ticket_leads_to_who_deleted_it(desk, deleted, spelled):
+    answer = desk.get("/admin/find/", query_string={"q": spelled.format(number=deleted, digits=deleted[3:])})
+
+    assert (answer.status_code, answer.location) == (303, at(deleted))
+
+
 def test_open_page_asks_what_became_of_its_ticket(desk, merged, cracked_iphone):
     ended = desk.get(at(merged, "ended"), headers=HTMX)
     open_still = desk.get(at(cracked_iphone, "ended"), headers=HTMX)
