@@ -1,5 +1,7 @@
 """What a person sees when something goes wrong: never a stack trace."""
 
+import json
+
 import structlog
 from flask import Flask, current_app, g, render_template, request
 from flask_login import current_user
@@ -7,13 +9,24 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from shop import again, database
-from shop.extensions import db
-from shop.models.errors import CannotUndo, IdempotencyMismatch, Invalid, NotAllowed, NotFound, SlotFull, Stale
+from shop.extensions import db, htmx
+from shop.models.errors import (
+    CannotUndo,
+    Deleted,
+    IdempotencyMismatch,
+    Invalid,
+    Merged,
+    NotAllowed,
+    NotFound,
+    SlotFull,
+    Stale,
+)
 from shop.services import staff_drafts
 
 log = structlog.get_logger(__name__)
 _STATUS = {
-    NotFound: 404, NotAllowed: 403, Invalid: 422, Stale: 409, SlotFull: 409, CannotUndo: 409, IdempotencyMismatch: 422,
+    NotFound: 404, NotAllowed: 403, Invalid: 422, Stale: 409, Merged: 409, SlotFull: 409, CannotUndo: 409,
+    IdempotencyMismatch: 422,
 }  # fmt: skip
 # Somebody may have been typing here when it went, or when their rights did.
 _MAY_BE_GONE = {403, 404}
@@ -46,7 +59,19 @@ def page(status: int, *, message: str = "", headers=None):
     return body, status, headers or {}
 
 
+def _ended(error: Deleted | Merged, status: int):
+    """Somebody has the ticket open that a colleague merged or deleted: by htmx the page that is open says so."""
+    if htmx:
+        news = {"number": error.number, "message": error.message}
+        return "", status, {"HX-Reswap": "none", "HX-Trigger": json.dumps({"ticketEnded": news})}
+    typed = staff_drafts.typed_at(request.path, actor=current_user.actor) if current_user.is_authenticated else []
+    facts = {"message": error.message, "ended": error, "console": True, "request_id": "", "typed": typed}
+    return render_template("errors/ended.html", **facts), status
+
+
 def _answer(error: Exception, status: int, *, message: str = "", headers=None):
+    if isinstance(error, (Deleted, Merged)) and request.path.startswith("/admin"):
+        return _ended(error, status)
     for root, form in current_app.extensions.get("error_forms", {}).items():
         if f"{request.path}/".startswith(f"{root}/"):
             return form(error, status, headers or {})

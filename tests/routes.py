@@ -75,6 +75,9 @@ RIGHTS: dict[str, str] = {
     "repairs.priority": "repair.edit",
     "repairs.branch": "repair.edit",
     "repairs.tags": "repair.edit",
+    "repairs.merge": "repair.merge",
+    "repairs.delete": "repair.delete",
+    "repairs.ended": "repair.view",
     "repairs.labels": "repair.view",
     "repairs.export": "repair.export",
     "repairs.mails": "customer.consent",
@@ -178,6 +181,7 @@ RIGHTS: dict[str, str] = {
 
 # Dangerous: who may is asked for the password again.
 SUDO = {
+    "repairs.delete",
     "staff.new",
     "staff.role",
     "staff.disable",

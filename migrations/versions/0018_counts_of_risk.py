@@ -1,14 +1,14 @@
 """What is at risk or stands still is counted with all the rest, from the index alone.
 
 Revision ID: 0018
-Revises: 0015
+Revises: 0017
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0018"
-down_revision = "0015"
+down_revision = "0017"
 branch_labels = depends_on = None
 
 _NAME, _OPEN = "ix_repairs_open_status", sa.text("is_open")

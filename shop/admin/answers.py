@@ -33,15 +33,15 @@ def refused(form, number: str, *, status: int, **values):
     return answer
 
 
-def done(number: str, message: str, *, undo: Offer | None = None, countdown: str = ""):
+def done(number: str, message: str, *, undo: Offer | None = None, countdown: str = "", leads_to: str = ""):
     """A toast and the news that `number` changed: the open page brings itself up to date, as for a colleague's act.
 
     `undo` is what the toast and its key take back; `countdown` says beside it what happens in {n} seconds.
-    Without htmx a redirect to the ticket, which offers the same.
+    Without htmx a redirect to the ticket, or to `leads_to`, which offers the same.
     """
     if not htmx:
         flash(message, "success")
-        return redirect(url_for("repairs.ticket", number=number), 303)
+        return redirect(url_for("repairs.ticket", number=leads_to or number), 303)
     response = make_response("", 204)
     response.headers["HX-Trigger"] = json.dumps(
         {"toast": toast(f"{number}: {message}", undo=undo, countdown=countdown), "acted": {"number": number}}

@@ -32,7 +32,7 @@ from shop.services.undo import Offer, Step, undoable
 
 def move(number: str):
     if request.method == "GET":
-        return _move_form(repairs.get_repair(number))
+        return _move_form(repairs.get_workable(number))
     repair = repairs.lock_repair(number)
     choice = Choice.read(repair)
     try:
@@ -68,7 +68,7 @@ def arrive(number: str):
 
 def missed(number: str):
     if request.method == "GET":
-        return _missed_form(repairs.get_repair(number))
+        return _missed_form(repairs.get_workable(number))
     repair = repairs.lock_repair(number)
     choice = Choice.read(repair)
     try:

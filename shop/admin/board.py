@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from shop.admin.console import show
 from shop.admin.keymap import foot_keys
-from shop.admin.queue_rows import asked, choices, day_ends, tabs
+from shop.admin.queue_rows import asked, choices, day_ends, deleted, tabs
 from shop.models.base import utc_now
 from shop.models.permissions import may
 from shop.models.staff import initials
@@ -142,7 +142,8 @@ def _numbers(counts: queue.Counts, filters: queue.Filters) -> dict[str, int] | N
 
 def _changed(numbers: list[str], filters: queue.Filters, end) -> list[Markup]:
     rows, shown = queue.rows_of(numbers, filters, me=current_user.id, day_ends=end)
-    return render_cards(rows, shown=shown)
+    gone = [Markup('<li data-repair="{}" data-deleted></li>').format(number) for number in deleted(numbers, rows)]
+    return [*render_cards(rows, shown=shown), *gone]
 
 
 def _status(row) -> str:

@@ -5,7 +5,7 @@ from flask_admin import Admin, expose
 
 from shop.admin.access import requires
 from shop.admin.console import ConsoleView
-from shop.services import numbers
+from shop.services import endings, numbers
 
 
 class FindView(ConsoleView):
@@ -17,7 +17,17 @@ class FindView(ConsoleView):
             return redirect(url_for("repairs.index", q=pasted.text), 303)
         if number := numbers.find_only(text):
             return redirect(url_for("repairs.ticket", number=number), 303)
+        if gone := _deleted(text):
+            # Its page says who deleted it and why.
+            return redirect(url_for("repairs.ticket", number=gone), 303)
         return redirect(url_for("repairs.index", **({"q": " ".join(text.split())} if text else {})), 303)
+
+
+def _deleted(text: str) -> str | None:
+    number = numbers.read_one(text)
+    if number is None or number.kind != "ticket":
+        return None
+    return next(iter(endings.deleted_among([number.key])), None)
 
 
 def init_app(admin: Admin) -> None:

@@ -57,6 +57,8 @@ TICKET_ACTS = (
         is_form=False,
         address="/admin/repairs/labels?numbers={number}",
     ),
+    Act("duplicate", _l("Duplicate of…"), "git-merge", "d", "repair.merge", "merge"),
+    Act("delete", _l("Delete, made by mistake…"), "trash-2", "", "repair.delete", "deletion", is_form=False),
     Act("copy", _l("Copy the ticket number"), "copy", ".", "repair.view"),
 )
 # Keys that go from row to row, or open what the palette opens itself, are no commands.

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from shop.models.base import utc_now
 from shop.models.staff import initials
 from shop.models.workflow import NEVER_LATE
-from shop.services import locations, queue, risk, saved_views, staff, triage
+from shop.services import endings, locations, queue, risk, saved_views, staff, triage
 from shop.services.memory import LogState, log_state, recall
 
 _REMEMBERED = 4096
@@ -114,7 +114,13 @@ def changes(numbers: list[str]) -> str:
 
 def _changed_rows(filters: queue.Filters, numbers: list[str], end: datetime) -> Markup:
     found, shown = queue.rows_of(numbers, filters, me=current_user.id, day_ends=end)
-    return Markup().join(render_rows(found, shown=shown))
+    gone = [Markup('<tr data-repair="{}" data-deleted>').format(number) for number in deleted(numbers, found)]
+    return Markup().join([*render_rows(found, shown=shown), *gone])
+
+
+def deleted(numbers: list[str], found) -> list[str]:
+    """Which of the tickets that were asked for are deleted, so that an open list lets go of them."""
+    return endings.deleted_among({*numbers} - {row.number for row in found})
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -24,7 +24,7 @@ from shop.models.base import utc_now
 from shop.models.errors import Invalid
 from shop.models.staff_draft import StaffDraft
 from shop.once import UNREMEMBERED, attempt_of_form
-from shop.services import staff_drafts
+from shop.services import endings, staff_drafts
 from shop.services.staff_drafts import Place, Typing
 
 LONGEST_REPORT = 256_000
@@ -44,6 +44,7 @@ class Unfinished:
     texts: list[tuple[str, str]]
     trouble: str
     href: str
+    ended: endings.Ending | None = None
 
     @property
     def first_words(self) -> str:
@@ -190,11 +191,14 @@ def _unfinished(draft: StaffDraft) -> Unfinished:
             continue
         label = name.removeprefix("now.").replace("_", " ").capitalize()
         texts += [(label, text) for text in [field["value"], *(one["value"] for one in field["others"])] if text]
-    return Unfinished(draft, texts, _trouble(draft), _where_it_opens(draft))
+    ended = endings.find_ending(draft.record.partition("/")[0]) if draft.record.upper().startswith("RT-") else None
+    return Unfinished(draft, texts, _trouble(draft, ended), _where_it_opens(draft), ended)
 
 
-def _trouble(draft: StaffDraft) -> str:
+def _trouble(draft: StaffDraft, ended: endings.Ending | None) -> str:
     """Why the form cannot be opened any more; empty if it can."""
+    if ended:
+        return f"{ended.words} {_('The text can still be copied.')}"
     blueprint, _dot, method = draft.form.partition(".")
     views = {view.endpoint: view for view in current_app.extensions["admin"][0]._views}
     if blueprint not in views or not hasattr(views[blueprint], method):

@@ -15,6 +15,7 @@ from shop.admin.advice import advice_on
 from shop.admin.answers import dialog, done, refused
 from shop.admin.board import board_page, changed_cards
 from shop.admin.console import ConsoleView, show
+from shop.admin.endings import EndingActs
 from shop.admin.keymap import foot_keys
 from shop.admin.queue_rows import asked, changes, choices, day_ends, render_rows, tabs
 from shop.admin.takeaway import TakeawayActs
@@ -38,10 +39,11 @@ _ACTS = {
     "priority": "repair.edit",
     "tags": "repair.edit",
     "branch": "repair.edit",
+    "merge": "repair.merge",
 }
 
 
-class RepairsView(TriageActs, TakeawayActs, ConsoleView):
+class RepairsView(TriageActs, EndingActs, TakeawayActs, ConsoleView):
     @expose("/")
     @requires("repair.view")
     def index(self):
@@ -89,7 +91,7 @@ class RepairsView(TriageActs, TakeawayActs, ConsoleView):
     @requires("repair.move")
     def move(self, number: str):
         if request.method == "GET" or request.form.get("back"):
-            return _move_form(repairs.get_repair(number))
+            return _move_form(repairs.get_workable(number))
         repair = repairs.lock_repair(number)
         try:
             _diagnose_first(repair)
@@ -113,7 +115,7 @@ class RepairsView(TriageActs, TakeawayActs, ConsoleView):
     @requires("repair.assign")
     def assign(self, number: str):
         if request.method == "GET":
-            return _assign_form(repairs.get_repair(number))
+            return _assign_form(repairs.get_workable(number))
         repair = repairs.lock_repair(number)
         try:
             step = repairs.assign(repair, _chosen_person(), actor=current_user.actor, seen=request.form.get("seen"))
@@ -129,7 +131,7 @@ class RepairsView(TriageActs, TakeawayActs, ConsoleView):
     @requires("repair.edit")
     def edit(self, number: str):
         if request.method == "GET":
-            return _edit_page(repairs.get_repair(number))
+            return _edit_page(repairs.get_workable(number))
         repair = repairs.lock_repair(number)
         typed, base = _typed(), _fields("base.")
         try:
@@ -155,7 +157,7 @@ class RepairsView(TriageActs, TakeawayActs, ConsoleView):
     @requires("repair.note")
     def note(self, number: str):
         if request.method == "GET":
-            return _note_form(repairs.get_repair(number))
+            return _note_form(repairs.get_workable(number))
         repair, body = repairs.lock_repair(number), request.form.get("body", "")
         try:
             repairs.add_note(repair, body, actor=current_user.actor)

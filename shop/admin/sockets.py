@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import structlog
 from flask import Flask, current_app, request, session
 from flask_socketio import ConnectionRefusedError, join_room
+from sqlalchemy.exc import IntegrityError
 
 from shop import database
 from shop.extensions import db, socketio
@@ -170,8 +171,14 @@ def _note(connection: Connection, number: str, field_name: str) -> None:
     if repair_id is None:
         raise Rejected("not_found")
     connection.watched[number] = repair_id
-    presence.see(repair_id, actor=connection.signed_in.actor, field=field_name)
-    db.session.commit()
+    try:
+        presence.see(repair_id, actor=connection.signed_in.actor, field=field_name)
+        db.session.commit()
+    except IntegrityError:
+        # Deleted while it was open.
+        db.session.rollback()
+        connection.watched.pop(number, None)
+        raise Rejected("not_found") from None
     _tell(number, repair_id)
 
 

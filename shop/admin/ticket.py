@@ -10,7 +10,7 @@ from shop.models.base import utc_now
 from shop.models.event import Event
 from shop.models.repair import Note, Repair
 from shop.models.workflow import MAIN_ROAD, NEVER_LATE, State
-from shop.services import appointments, bookings, locations, promise_view, repairs, staff, told, undo
+from shop.services import appointments, bookings, endings, locations, promise_view, repairs, staff, told, undo
 from shop.services.memory import LogState, recall
 from shop.services.told import Outcome, Told
 
@@ -36,7 +36,13 @@ _ICONS = {
     "repair.relocation_undone": "undo-2",
     "repair.tagged": "tag",
     "repair.untagged": "tag",
+    "repair.merged": "git-merge",
+    "repair.absorbed": "git-merge",
+    "repair.merge_undone": "undo-2",
+    "repair.absorption_undone": "undo-2",
 }
+# A merge is taken back on both of its tickets.
+_TICKETS = ("duplicate", "survivor")
 _BRANCHES = {"repair.relocated", "repair.relocation_undone"}
 
 
@@ -58,6 +64,9 @@ class Entry:
 
 def ticket_facts(repair: Repair, *, state: LogState, note: str = "", note_faults: dict | None = None) -> dict:
     events, notes = repairs.timeline(repair), repairs.notes(repair)
+    ending = endings.find_merge(repair)
+    # With a ticket that was merged away nothing can be done; what it shows of the customer is as ever.
+    may_act = current_user.may if ending is None else lambda _permission: False
     people, messages = staff.names(_people_in(events)), told.messages_of(events)
     branches = {id_: name for id_, _slug, name in recall(state.of_staff(), "branches", locations.branch_names)}
     return {
@@ -72,7 +81,10 @@ def ticket_facts(repair: Repair, *, state: LogState, note: str = "", note_faults
         "waiting": [message for message in messages.values() if message.outcome == Outcome.WAITING],
         "offer": _offer_for(repair),
         "people": people,
-        "moves": repairs.allowed_moves(repair, current_user.actor) if current_user.may("repair.move") else [],
+        "ending": ending,
+        "may_act": may_act,
+        "notes": notes,
+        "moves": repairs.allowed_moves(repair, current_user.actor) if may_act("repair.move") else [],
         "note": note,
         "note_faults": note_faults or {},
     }
@@ -91,7 +103,8 @@ def _people_in(events: list[Event]) -> set[int]:
 def _offer_for(repair: Repair) -> undo.Offer | None:
     """What this person has just done to this ticket and can take back."""
     offer = undo.find_offer(current_user.actor) if current_user.may("act.undo") else None
-    return offer if offer and repair.id in {step.repair_id for step in offer.steps} else None
+    about = {step.facts.get(name, step.repair_id) for step in offer.steps for name in _TICKETS} if offer else set()
+    return offer if repair.id in about else None
 
 
 def _entries(

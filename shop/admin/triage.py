@@ -22,7 +22,7 @@ class TriageActs:
     @requires("repair.edit")
     def priority(self, number: str):
         if request.method == "GET":
-            return _priority_form(repairs.get_repair(number))
+            return _priority_form(repairs.get_workable(number))
         repair = repairs.lock_repair(number)
         try:
             chosen = queue.PRIORITIES.get(request.form.get("priority", ""), 0)
@@ -35,7 +35,7 @@ class TriageActs:
     @requires("repair.edit")
     def branch(self, number: str):
         if request.method == "GET":
-            return _branch_form(repairs.get_repair(number))
+            return _branch_form(repairs.get_workable(number))
         repair = repairs.lock_repair(number)
         choice, chosen = Choice.read(repair), _chosen_branch()
         try:
@@ -54,7 +54,7 @@ class TriageActs:
     @requires("repair.edit")
     def tags(self, number: str):
         if request.method == "GET":
-            return _tags_form(repairs.get_repair(number))
+            return _tags_form(repairs.get_workable(number))
         repair = repairs.lock_repair(number)
         name = request.form.get("tag", "")
         try:

@@ -6,6 +6,7 @@ from shop.models import (  # noqa: F401
     bulk,
     catalogue,
     customer,
+    ending,
     event,
     location,
     outbox,

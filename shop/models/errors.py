@@ -17,6 +17,24 @@ class NotFound(ShopError):
     code = "not_found"
 
 
+class Deleted(NotFound):
+    """The ticket was deleted by a person. `number` is what it was called."""
+
+    def __init__(self, message: str, *, number: str):
+        super().__init__(message)
+        self.number, self.into = number, ""
+
+
+class Merged(ShopError):
+    """The ticket was merged into another one, `into`, where its work goes on. Nothing can be done with it here."""
+
+    code = "merged"
+
+    def __init__(self, message: str, *, number: str, into: str):
+        super().__init__(message)
+        self.number, self.into = number, into
+
+
 class NotAllowed(ShopError):
     """The person may see it but not do this."""
 

@@ -28,6 +28,8 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "repair.bulk": _WORKERS,
     "repair.export": frozenset({Role.OWNER, Role.MANAGER, Role.FRONT_DESK}),
     "repair.cancel": frozenset({Role.OWNER, Role.MANAGER, Role.FRONT_DESK}),
+    "repair.merge": frozenset({Role.OWNER, Role.MANAGER, Role.FRONT_DESK}),
+    "repair.delete": _LEADERS,
     "repair.diagnose": frozenset({Role.OWNER, Role.MANAGER, Role.TECHNICIAN}),
     "repair.take": frozenset({Role.OWNER, Role.MANAGER, Role.TECHNICIAN}),
     "repair.check_in": _WORKERS,

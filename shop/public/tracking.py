@@ -14,7 +14,7 @@ from shop.models.base import utc_now
 from shop.models.text import one_line
 from shop.public.blueprint import bp
 from shop.public.calendar_file import appointment
-from shop.services import appointments, consent, promise_view, qr_codes, repairs, tracking
+from shop.services import appointments, consent, promise_view, qr_codes, tracking
 
 LIMIT = "8 per minute; 60 per hour"
 
@@ -64,6 +64,8 @@ def track_form():
 @bp.get("/track/<token>")
 def track(token: str):
     repair = tracking.get_tracked(token)
+    if repair.tracking_token != token:
+        return redirect(url_for("public.track", token=repair.tracking_token), 303)
     entries = tracking.history(repair)
     facts = {
         "repair": repair, "entries": entries, "steps": tracking.progress(repair, entries),
@@ -78,7 +80,7 @@ def track(token: str):
 @bp.post("/track/<token>/mails")
 def choose_mails(token: str):
     """Whoever has the private link says whether mails about the status are wanted: `wanted` is 1 or empty."""
-    repair, wanted = repairs.lock_repair(tracking.get_tracked(token).number), request.form.get("wanted") == "1"
+    repair, wanted = tracking.lock_tracked(token), request.form.get("wanted") == "1"
     consent.set_status_mails(repair, wanted, actor=CUSTOMER)
     db.session.commit()
     return redirect(url_for("public.track", token=token, _anchor="mails"), 303)

@@ -15,7 +15,7 @@ from shop.models.base import utc_now
 from shop.models.customer import Customer
 from shop.models.errors import NotFound, ShopError
 from shop.models.repair import Repair
-from shop.services import customers, passwords
+from shop.services import customers, endings, passwords
 from shop.services.events import hold, record
 
 LINK_LIFE = timedelta(hours=24)
@@ -148,11 +148,14 @@ def sign_out(token: str) -> None:
 
 
 def repairs_of(signed_in: SignedIn) -> list[Repair]:
-    """The repairs of everybody who books with this address, newest first, with their devices: one statement."""
+    """The repairs of everybody who books with this address, newest first, with their devices: one statement.
+
+    A duplicate that was merged is left out: the customer has the ticket that it went into.
+    """
     query = (
         select(Repair)
         .join(Repair.customer)
-        .where(Customer.email == signed_in.email)
+        .where(Customer.email == signed_in.email, ~endings.is_merged_for_its_customer())
         .options(contains_eager(Repair.customer), joinedload(Repair.device))
         .order_by(Repair.received_at.desc(), Repair.id.desc())
         .limit(MOST_REPAIRS)

@@ -161,6 +161,49 @@ def give_back_slot(repair: Repair) -> int | None:
     return freed
 
 
+def find_coming(repair: Repair) -> Slot | None:
+    """The time at which the customer of this repair is still expected."""
+    booking = find_booking(repair) if repair.status == State.EXPECTED else None
+    return booking.slot if booking and booking.slot and booking.slot.starts_at > utc_now() else None
+
+
+def may_take_over(repair: Repair, other: Repair) -> bool:
+    """Whether the time of `other` can become the time of `repair`: both are expected, in one place, in one way."""
+    return (
+        find_coming(other) is not None
+        and repair.status == State.EXPECTED
+        and find_booking(repair) is not None
+        and (repair.location_id, repair.service_type) == (other.location_id, other.service_type)
+    )
+
+
+def take_over(repair: Repair, other: Repair) -> dict[str, Any]:
+    """The time of `other` becomes that of `repair`, both locked; its own is given back. Returns what undoes it.
+
+    Raises Invalid where that cannot be.
+    """
+    if not may_take_over(repair, other):
+        raise Invalid({"time": _("This time cannot be kept any more: look again.")})
+    mine, theirs = _booking_of(repair), _booking_of(other)
+    before, slot = mine.slot, theirs.slot
+    slots.lock({slot.id, *([before.id] if before else [])} if slot else set())
+    if before is not None:
+        slots.release(before)
+    facts: dict[str, Any] = {
+        "slot": theirs.slot_id, "slot_before": mine.slot_id, "missed_at": _iso(mine.missed_at),
+        "due_at_before": _iso(repair.due_at),
+    }  # fmt: skip
+    mine.slot, theirs.slot = slot, None
+    mine.missed_at, mine.moves = None, mine.moves + 1
+    repair.due_at = _due_at(repair, arrives=slot.starts_at if slot else None)
+    return {**facts, "due_at": _iso(repair.due_at)}
+
+
+def _booking_of(repair: Repair) -> Booking:
+    query = select(Booking).where(Booking.repair_id == repair.id).options(joinedload(Booking.slot))
+    return db.session.scalars(query).one()
+
+
 def _require(actor: Actor, permission: str) -> None:
     """Customers change what is theirs: the private link has let them in."""
     if actor != CUSTOMER:

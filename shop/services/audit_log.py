@@ -11,17 +11,18 @@ from sqlalchemy.orm import joinedload
 
 from shop.extensions import db
 from shop.models.catalogue import DeviceModel
+from shop.models.ending import DeletedRepair
 from shop.models.event import Event
 from shop.models.location import Location
 from shop.models.repair import Repair
 from shop.models.staff import Staff
+from shop.services import endings
 from shop.services.audit_words import Change, changes_of, sentence_of
 
 PAGE = 50
 MOST_EXPORTED = 100_000
 _BATCH = 1_000
 _NAMES = {
-    "repair": (Repair.id, Repair.number),
     "staff": (Staff.id, Staff.name),
     "device_model": (DeviceModel.id, DeviceModel.name),
     "location": (Location.id, Location.name),
@@ -118,7 +119,9 @@ def _aggregate(about: str) -> str:
     """`repair:17` for its ticket number; anything else as it was typed."""
     number = about.strip().upper().removeprefix("#")
     number = f"RT-{number}" if number.isdigit() else number
-    key = db.session.scalar(select(Repair.id).where(Repair.number == number))
+    here = select(Repair.id).where(Repair.number == number)
+    gone = select(DeletedRepair.repair_id).where(DeletedRepair.number == number)
+    key = db.session.scalar(here.union_all(gone))
     return f"repair:{key}" if key else about.strip().lower()
 
 
@@ -165,10 +168,11 @@ def _names(references: set[str]) -> dict[str, str]:
     wanted: dict[str, list[int]] = {}
     for reference in references:
         kind, _, key = reference.partition(":")
-        if kind in _NAMES and key.isdigit():
+        if kind in (*_NAMES, "repair") and key.isdigit():
             wanted.setdefault(kind, []).append(int(key))
-    return {
-        f"{kind}:{key}": name
-        for kind, keys in wanted.items()
-        for key, name in db.session.execute(select(*_NAMES[kind]).where(_NAMES[kind][0].in_(keys)))
-    }
+    tickets = endings.numbers_of(wanted.pop("repair", ()))
+    names = {f"repair:{key}": number for key, number in tickets.items()}
+    for kind, keys in wanted.items():
+        found = db.session.execute(select(*_NAMES[kind]).where(_NAMES[kind][0].in_(keys)))
+        names |= {f"{kind}:{key}": name for key, name in found}
+    return names

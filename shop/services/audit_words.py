@@ -31,6 +31,11 @@ VERBS = {
     "repair.relocation_undone": "Handing over undone, back to {to}",
     "repair.tagged": "Tagged",
     "repair.untagged": "Took a tag off",
+    "repair.merged": "Merged into {into}",
+    "repair.absorbed": "Took {merged} in, a duplicate, with {notes} notes",
+    "repair.merge_undone": "Merge into {into} undone, back to {to}",
+    "repair.absorption_undone": "Gave {merged} back: it is a ticket of its own again",
+    "repair.deleted": "Deleted: made by mistake",
     "bulk_run.started": "Began a change of {tickets} tickets",
     "bulk_run.finished": "Finished a change of many tickets",
     "bulk_run.cancel_asked": "Stopped a change of many tickets",
@@ -90,6 +95,7 @@ KINDS = {
 }
 _FIELD_OF = {
     "repair.moved": "status", "repair.move_undone": "status", "repair.assigned": "assignee",
+    "repair.merged": "status", "repair.merge_undone": "status",
     "repair.assignment_undone": "assignee", "repair.prioritised": "priority", "repair.relocated": "branch",
     "repair.priority_undone": "priority", "repair.relocation_undone": "branch",
     "staff.role_changed": "role",

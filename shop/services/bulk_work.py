@@ -26,6 +26,7 @@ from shop.models.staff import Staff
 from shop.services import (
     bulk,
     deliveries,
+    endings,
     holds,
     reversals,  # noqa: F401 - registers how each act is taken back
     undo,
@@ -160,6 +161,8 @@ def _lock_repairs(items: list[BulkItem]) -> dict[int, Repair]:
 def _change(repair: Repair | None, item: BulkItem, run: BulkRun, actor: Actor | None) -> Step | None:
     if repair is None:
         raise _Refused(Reason.GONE)
+    if ending := endings.find_merge(repair):
+        raise _Refused(Reason.REFUSED, ending.words)
     act = ACTS[run.act]
     if actor is None or not actor.may(bulk.PERMISSION):
         raise _Refused(Reason.NO_RIGHT)

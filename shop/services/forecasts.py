@@ -35,7 +35,10 @@ from shop.services.statements import insert_if_absent, insert_statement
 
 BATCH = 200
 READER = "forecasts"
-_STEPS = ("repair.booked", "repair.checked_in", "repair.moved", "repair.move_undone")
+_STEPS = (
+    "repair.booked", "repair.checked_in", "repair.moved", "repair.move_undone", "repair.merged",
+    "repair.merge_undone",
+)  # fmt: skip
 # Nothing is foreseen before the device is here: then the appointment says more than the past.
 UNSEEN = frozenset({State.EXPECTED})
 # After so many opening hours without anything happening a repair stands still, and why that is too long.
@@ -129,7 +132,7 @@ def _take_step(event: Event) -> None:
     status, at = body.get("to") or body.get("status") or State.RECEIVED, datetime.fromisoformat(event.at)
     if repair is None:
         return
-    if event.verb == "repair.move_undone":
+    if event.verb in ("repair.move_undone", "repair.merge_undone"):
         _reopen(repair.id, since=at - timedelta(minutes=5))
     if status == State.READY:
         _settle(repair, at=at)

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from shop.extensions import db, socketio
 from shop.models.event import Event
-from shop.models.repair import Repair
+from shop.services import endings
 from shop.services.relay import Sealed, head
 
 log = structlog.get_logger(__name__)
@@ -50,15 +50,12 @@ def changes_since(position: int) -> dict:
 
 
 def _changes(rows) -> list[dict]:
-    ids = {_repair_id(aggregate) for _, _, aggregate, _ in rows} - {None}
-    if not ids:
-        return []
-    query = select(Repair.id, Repair.number).where(Repair.id.in_(ids))
-    numbers = {row.id: row.number for row in db.session.execute(query)}
+    about = [(position, verb, _repair_id(aggregate), actor) for position, verb, aggregate, actor in rows]
+    numbers = endings.numbers_of({key for _, _, key, _ in about if key})
     return [
-        {"position": position, "verb": verb, "number": numbers[_repair_id(aggregate)], "actor": actor}
-        for position, verb, aggregate, actor in rows
-        if _repair_id(aggregate) in numbers
+        {"position": position, "verb": verb, "number": numbers[key], "actor": actor}
+        for position, verb, key, actor in about
+        if key in numbers
     ]
 
 

@@ -27,7 +27,12 @@ def see(repair_id: int, *, actor: Actor, field: str = "") -> None:
 
 def beat(present: Iterable[tuple[int, int]]) -> None:
     """Keeps each (repair id, staff id) alive for another LIFE; the field stays."""
-    rows = [{"repair_id": repair_id, "staff_id": staff_id, "field": ""} for repair_id, staff_id in sorted(set(present))]
+    # A ticket may have been deleted while somebody has it open.
+    present = set(present)
+    if not present:
+        return
+    here = set(db.session.scalars(select(Repair.id).where(Repair.id.in_({ticket for ticket, _person in present}))))
+    rows = [{"repair_id": key, "staff_id": person, "field": ""} for key, person in sorted(present) if key in here]
     if rows:
         _write(rows, keep_field=True)
 

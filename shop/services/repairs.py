@@ -5,19 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, select, text
+from sqlalchemy import bindparam, select, text
 from sqlalchemy.orm import joinedload, selectinload
 
 from shop.extensions import db
 from shop.models.actor import Actor
 from shop.models.base import utc_now
 from shop.models.customer import digits, is_imei
-from shop.models.errors import Invalid, NotAllowed, NotFound, Stale
+from shop.models.errors import Invalid, NotAllowed, Stale
 from shop.models.event import Event
 from shop.models.repair import FIRST_NUMBER, Note, Repair
 from shop.models.staff import Staff
 from shop.models.workflow import State, Transition, find_transition, moves_from
-from shop.services import appointments, holds, messages
+from shop.services import appointments, endings, holds, messages
 from shop.services.events import hold, record
 from shop.services.undo import MESSAGE, Step
 
@@ -73,14 +73,37 @@ def get_repair(number: str) -> Repair:
             selectinload(Repair.lines),
         )
     )
-    return _found(db.session.scalar(query))
+    return _found(db.session.scalar(query), number)
 
 
-def lock_repair(number: str) -> Repair:
-    """The repair, its row locked for this transaction. Raises NotFound."""
-    repair = _found(db.session.scalar(_LOCK, {"number": _as_number(number)}))
-    hold(repair)
+def get_workable(number: str) -> Repair:
+    """The same for a form that changes it. Raises NotFound, and Merged for a ticket that was merged away."""
+    repair = get_repair(number)
+    endings.refuse_merged(repair)
     return repair
+
+
+def lock_repair(number: str, *, merged: bool = False) -> Repair:
+    """The repair, its row locked for this transaction. Raises NotFound.
+
+    Raises Merged for a ticket that was merged away, unless `merged`.
+    """
+    repair = _found(db.session.scalar(_LOCK, {"number": _as_number(number)}), number)
+    hold(repair)
+    if not merged:
+        endings.refuse_merged(repair)
+    return repair
+
+
+def lock_pair(number: str, other: str) -> tuple[Repair, Repair]:
+    """Two repairs, locked by id, so that no two who lock the same wait for each other. Raises NotFound."""
+    numbers = [_as_number(number), _as_number(other)]
+    query = select(Repair).where(Repair.number.in_(numbers)).order_by(Repair.id).with_for_update(of=Repair)
+    found = {repair.number: repair for repair in db.session.scalars(query.execution_options(populate_existing=True))}
+    one, two = (_found(found.get(wanted), wanted) for wanted in numbers)
+    hold(one)
+    hold(two)
+    return one, two
 
 
 def move(
@@ -244,16 +267,16 @@ def undone(events: list[Event]) -> set[int]:
 
 
 def notes(repair: Repair) -> list[Note]:
-    """Internal notes, newest first."""
+    """Internal notes, newest first, those of tickets merged into it among them by their own time."""
     query = select(Note).where(Note.repair_id == repair.id).options(joinedload(Note.author))
-    return list(db.session.scalars(query.order_by(Note.id.desc())))
+    return list(db.session.scalars(query.order_by(Note.created_at.desc(), Note.id.desc())))
 
 
 def next_repair_id() -> int:
     """The id of the repair about to be created: its number is made of it before the row is written."""
     if db.engine.dialect.name == "postgresql":
         return db.session.scalar(text("SELECT nextval(pg_get_serial_sequence('repairs', 'id'))"))
-    return (db.session.scalar(select(func.max(Repair.id))) or 0) + 1
+    return endings.highest_id() + 1
 
 
 def number_of(repair_id: int) -> str:
@@ -268,9 +291,9 @@ def _as_number(typed: str) -> str:
     return typed.replace("\x00", "?").upper()[:16]
 
 
-def _found(repair: Repair | None) -> Repair:
+def _found(repair: Repair | None, number: str) -> Repair:
     if repair is None:
-        raise NotFound("There is no such repair.")
+        raise endings.absence(_as_number(number))
     return repair
 
 

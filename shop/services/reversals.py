@@ -4,17 +4,21 @@ from datetime import datetime
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from shop.extensions import db
 from shop.models.actor import Actor
+from shop.models.base import utc_now
 from shop.models.booking import Booking, Slot
+from shop.models.ending import MergedRepair
 from shop.models.errors import CannotUndo
-from shop.models.repair import Repair
+from shop.models.repair import Note, Repair
 from shop.models.workflow import State
-from shop.services import appointments, holds, slots, triage
+from shop.services import appointments, endings, holds, slots, triage
+from shop.services.events import hold, record
 from shop.services.statements import changed_rows
 from shop.services.undo import (
+    MERGE,
     changed_since,
     hold_back_message,
     record_undone,
@@ -69,6 +73,51 @@ def _reverse_move(repair: Repair, facts: dict[str, Any], actor: Actor) -> None:
         _expect_again(repair, facts["booking"])
     holds.revive(facts["dropped"])
     record_undone("repair.move_undone", repair, facts, actor=actor)
+
+
+@reverses(MERGE)
+def _reverse_merge(first: Repair, facts: dict[str, Any], actor: Actor) -> None:
+    """Both tickets as before: `first` is the one with the lower id, so that merges and undos lock in one order."""
+    actor.require("repair.merge")
+    (other_id,) = {facts["duplicate"], facts["survivor"]} - {first.id}
+    other = db.session.get(Repair, other_id, with_for_update=True, populate_existing=True)
+    merged = db.session.get(MergedRepair, facts["duplicate"])
+    if other is None or merged is None or merged.into_id != facts["survivor"]:
+        raise changed_since(first)
+    hold(other)
+    duplicate, stays = (first, other) if first.id == facts["duplicate"] else (other, first)
+    if duplicate.status_since != datetime.fromisoformat(facts["since"]) or endings.find_merge(stays):
+        raise changed_since(duplicate)
+    db.session.delete(merged)
+    db.session.execute(delete(Note).where(Note.id.in_(facts["notes"]), Note.repair_id == stays.id))
+    if facts["taken_over"]:
+        _give_time_again(duplicate, stays, facts["taken_over"])
+    elif facts["slot"]:
+        _take_slot_again(duplicate, facts["slot"])
+    duplicate.enter(State(facts["from"]), at=datetime.fromisoformat(facts["since_before"]))
+    duplicate.waiting_on = facts["waiting_on"]
+    holds.revive(facts["dropped"])
+    body = {"from": facts["to"], "to": facts["from"], "into": stays.number, "undoes": facts["version"]}
+    record("repair.merge_undone", duplicate, actor=actor, body=body)
+    body = {"merged": duplicate.number, "undoes": facts["absorbed"]}
+    record("repair.absorption_undone", stays, actor=actor, body=body)
+    duplicate.updated_at = stays.updated_at = utc_now()
+
+
+def _give_time_again(duplicate: Repair, stays: Repair, facts: dict[str, Any]) -> None:
+    mine, theirs = appointments.find_booking(stays), appointments.find_booking(duplicate)
+    if mine is None or theirs is None or stays.status != State.EXPECTED or mine.slot_id != facts["slot"]:
+        raise changed_since(stays)
+    slots.lock({facts["slot"], *([facts["slot_before"]] if facts["slot_before"] else [])})
+    mine.slot_id, theirs.slot_id = None, facts["slot"]
+    db.session.flush()
+    if facts["slot_before"]:
+        _take_slot_again(stays, facts["slot_before"])
+    db.session.expire(mine, ["slot_id", "slot"])
+    db.session.expire(theirs, ["slot"])
+    mine.missed_at, mine.moves = _moment(facts["missed_at"]), mine.moves + 1
+    if stays.due_at == datetime.fromisoformat(facts["due_at"]):
+        stays.due_at = datetime.fromisoformat(facts["due_at_before"])
 
 
 @reverses("rebook")

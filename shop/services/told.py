@@ -126,7 +126,9 @@ def _decide(delivery_id: int, verb: str, *, actor: Actor) -> Repair:
     kind, _, key = delivery.ordering_key.partition(":") if delivery else ("", "", "")
     if delivery is None or kind != "repair" or delivery.subscriber != MAIL:
         raise NotFound("There is no such message.")
-    repair = db.session.get_one(Repair, int(key), with_for_update=True)
+    repair = db.session.get(Repair, int(key), with_for_update=True)
+    if repair is None:
+        raise NotFound("There is no such message.")
     hold(repair)
     if verb == "repair.message_hurried":
         is_done = holds.let_go(delivery_id)

@@ -14,7 +14,7 @@ from shop.models.errors import NotFound
 from shop.models.event import Event
 from shop.models.repair import Repair
 from shop.models.workflow import CLOSED, State
-from shop.services import repairs
+from shop.services import endings, repairs
 
 _ROAD = (
     State.EXPECTED, State.RECEIVED, State.DIAGNOSING, State.IN_REPAIR, State.QUALITY_CHECK, State.READY,
@@ -41,19 +41,22 @@ class ProgressStep:
 
 
 def get_tracked(token: str) -> Repair:
-    """The repair behind a private link. Raises NotFound."""
+    """The repair behind a private link; for a duplicate the same customer's ticket that it was merged into.
+
+    Raises NotFound.
+    """
     query = select(Repair).where(Repair.tracking_token == token[:32]).options(
         joinedload(Repair.customer), joinedload(Repair.device), joinedload(Repair.location), selectinload(Repair.lines)
     )  # fmt: skip
     repair = db.session.scalar(query) if "\x00" not in token else None
     if repair is None:
         raise NotFound()
-    return repair
+    return endings.follow(repair)
 
 
 def lock_tracked(token: str) -> Repair:
     """The repair behind a private link, its row locked for this transaction. Raises NotFound."""
-    return repairs.lock_repair(get_tracked(token).number)
+    return repairs.lock_repair(get_tracked(token).number, merged=True)
 
 
 def find_by_number(number: str, *, email: str) -> Repair | None:

@@ -21,13 +21,15 @@ from shop.models.base import utc_now
 from shop.models.errors import CannotUndo, NotFound, ShopError
 from shop.models.repair import Repair
 from shop.models.undo import GRACE_SECONDS, UNDO_SECONDS, UndoableAct
-from shop.services import holds
+from shop.services import endings, holds
 from shop.services.events import dumps, hold, record
 
 # Kept a little longer than it can be used, so that a late one is told why.
 KEPT = timedelta(days=1)
 # Under this name the facts of a step hold the event whose message is to be held back.
 MESSAGE = "message_of"
+# The only kind of step that can be taken back on a ticket that was merged away.
+MERGE = "merge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +182,8 @@ def reverse(step: Step, *, actor: Actor) -> str:
     if repair is None:
         raise NotFound(_("This ticket is not here any more."))
     hold(repair)
+    if step.kind != MERGE and (ending := endings.find_merge(repair)):
+        raise CannotUndo(ending.words)
     _REVERSALS[step.kind](repair, step.facts, actor)
     return repair.number
 

@@ -88,6 +88,7 @@ const keepMenus = { callbacks: { beforeAttributeUpdated: (name, node) => !(name 
 
 function place(fresh) {
   const old = cardOf(fresh.dataset.repair);
+  if ("deleted" in fresh.dataset) return old && leave(old);
   const column = columnOf(fresh.dataset.status)?.querySelector(".board-cards");
   if (!old) return "gone" in fresh.dataset || !column ? undefined : insert(column, fresh);
   const isSame = old.dataset.version === fresh.dataset.version;

@@ -1,6 +1,7 @@
 /* What every page of the console has beside the shell: the keys that work everywhere, the search box, the palette,
    and drafts of what is typed. */
 import "./drafts.js";
+import "./ended.js";
 import "./key_help.js";
 import { registerKeys } from "./keys.js";
 import "./palette.js";

@@ -148,6 +148,7 @@ const keys = {
   priority: () => act("priority"),
   tags: () => act("tags"),
   branch: () => act("branch"),
+  duplicate: () => act("merge"),
   untag: () => (selection.amount() ? changeMany("untag") : false),
   labels: printLabels,
   export: exportChosen,

@@ -63,8 +63,17 @@ function replacePart(part) {
 
 function place(fresh) {
   const old = rowOf(fresh.dataset.repair);
-  if (old) morph(old, fresh);
-  else if (!("gone" in fresh.dataset)) insert(fresh);
+  if ("deleted" in fresh.dataset) return old && leave(old);
+  if (old) return morph(old, fresh);
+  return "gone" in fresh.dataset ? undefined : insert(fresh);
+}
+
+/* Its ticket was deleted; who stood on it stands on the next. */
+function leave(row) {
+  const next = row.nextElementSibling ?? row.previousElementSibling;
+  const hadFocus = row.contains(document.activeElement);
+  holdScroll(() => row.remove());
+  if (hadFocus) next?.querySelector("a")?.focus({ preventScroll: true });
 }
 
 /* A row that comes again is brought up to the minute; one that changed is marked. */

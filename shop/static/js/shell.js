@@ -18,6 +18,8 @@ function closeMenus({ except = null } = {}) {
 function closeMenuOnEscape(event) {
   const menu = event.key === "Escape" && document.querySelector("details[data-menu][open]");
   if (!menu) return;
+  /* The page's own Escape, as the one that leaves a ticket, is not meant. */
+  event.preventDefault();
   event.stopPropagation();
   menu.open = false;
   menu.querySelector("summary").focus();

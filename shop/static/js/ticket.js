@@ -19,6 +19,8 @@ const keep = {
   callbacks: {
     beforeNodeMorphed: (old) =>
       !old.matches?.("[data-way-back]") && !(old.matches?.("[data-keep]") && old.querySelector("textarea")?.value),
+    /* A ticket that was merged away takes no notes: one that is being written stays to be copied. */
+    beforeNodeRemoved: (old) => !(old.matches?.("[data-keep]") && old.querySelector("textarea")?.value),
     beforeAttributeUpdated: keepOpen,
   },
 };
@@ -35,6 +37,7 @@ async function refresh() {
   const people = document.querySelector("[data-here-people]").innerHTML;
   holdFocus(() => window.Idiomorph.morph(page(), fresh, keep), () => document.getElementById("ticket-title"));
   document.querySelector("[data-here-people]").innerHTML = people;
+  document.dispatchEvent(new Event("shop:morphed"));
   window.htmx.process(page());
 }
 
@@ -136,6 +139,7 @@ const keys = {
   priority: () => useControl("p"),
   tags: () => useControl("g"),
   branch: () => useControl("h"),
+  duplicate: () => useControl("d"),
   labels: () => document.querySelector("#ticket [data-label]")?.click() ?? true,
   edit: () => useControl("e"),
   note: writeNote,
