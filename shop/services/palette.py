@@ -116,28 +116,46 @@ def near_search(filters: Filters, *, me: int, day_ends: datetime) -> Near | None
 
 def _find(q: str, number: numbers.Number | None, *, me: int, day_ends: datetime, sees_customers: bool) -> Found:
     tickets: list = []
+    customers = find_customers(q) if sees_customers else []
     if number:
         exact = numbers.look_up([number])[number][:TICKETS]
         tickets = rows_of(exact, me=me, day_ends=day_ends)
     if not tickets:
         newest = queue.first_rows(parse_filters({"q": q, "view": "all"}), most=_RANKED, me=me, day_ends=day_ends)
-        tickets = _ranked(newest, search_words(q))[:TICKETS]
-    return Found(tickets, find_customers(q) if sees_customers else ())
+        tickets = _ranked(newest, q)
+        if customers and not (tickets and _misses(tickets[0], q) == 0):
+            named = [customer.id for customer in customers if _misses_name(customer.name, q) == 0]
+            tickets = _ranked([*rows_of(_latest_of(named), me=me, day_ends=day_ends), *tickets], q)
+    return Found(tickets[:TICKETS], customers)
 
 
-def _ranked(rows: Sequence, parts: list[str]) -> list:
-    """Those first where the words begin a word of device, customer or number: "14" is in many a phone number."""
+def _ranked(rows: Sequence, q: str) -> list:
+    """Those first that show what was typed as it was typed, then those of which most words begin so."""
+    return sorted(rows, key=lambda row: _misses(row, q))
 
-    def misses(row) -> int:
-        shown = f" {row.device} {row.customer} {row.number}".lower()
-        return sum(f" {part}" not in shown for part in parts)
 
-    return sorted(rows, key=misses)
+def _misses(row, q: str) -> int:
+    """How many of the words begin no word of device, customer or number ("14" is in many a phone number); none where
+    they stand side by side, one more where they do not."""
+    return _misses_name(f"{row.device} {row.customer} {row.number}", q)
+
+
+def _misses_name(text: str, q: str) -> int:
+    text, parts = f" {text}".lower(), search_words(q)
+    return 0 if f" {' '.join(parts)}" in text else 1 + sum(f" {part}" not in text for part in parts)
+
+
+def _latest_of(customers: Sequence[int]) -> list[str]:
+    """Numbers of the newest tickets of these customers."""
+    if not customers:
+        return []
+    query = select(Repair.number).where(Repair.customer_id.in_(customers)).order_by(Repair.id.desc())
+    return list(db.session.scalars(query.limit(as_written(TICKETS))))
 
 
 def find_customers(q: str) -> list[Visitor]:
     """By a part of each name, by the whole phone in any spelling, or by the whole e-mail address."""
-    number = numbers.read_one(q)
+    number, parts = numbers.read_one(q), list[str]()
     if number and number.kind == "phone":
         condition, values = Customer.phone == bindparam("phone"), {"phone": number.key}
     elif "@" in q:
@@ -147,9 +165,17 @@ def find_customers(q: str) -> list[Visitor]:
         if number or not any(len(part) >= SHORTEST for part in parts):
             return []
         condition, values = _by_name(parts)
-    cut = select(Customer.id).where(condition).order_by(Customer.id.desc()).limit(as_written(CUSTOMERS))
-    ids = list(db.session.connection().execute(cut, values).scalars())
+    ids = _newest(condition, values)
+    if len(parts) > 1 and len(ids) == CUSTOMERS:
+        # More than fit: those first whose name goes on as it was typed.
+        phrase, value = _by_name([" ".join(parts)])
+        ids = list(dict.fromkeys([*_newest(phrase, value), *ids]))[:CUSTOMERS]
     return _visitors(ids) if ids else []
+
+
+def _newest(condition, values: dict[str, str]) -> list[int]:
+    cut = select(Customer.id).where(condition).order_by(Customer.id.desc()).limit(as_written(CUSTOMERS))
+    return list(db.session.connection().execute(cut, values).scalars())
 
 
 def _by_name(parts: list[str]):
@@ -187,12 +213,12 @@ def _visitors(ids: list[int]) -> list[Visitor]:
         .outerjoin(Repair, Repair.customer_id == Customer.id)
         .where(Customer.id.in_(ids))
         .group_by(Customer.id)
-        .order_by(Customer.id.desc())
     )  # fmt: skip
-    return [
+    found = [
         Visitor(id_, name, phone, email, visits, total if least == most else None, least or "")
         for id_, name, phone, email, visits, total, least, most in db.session.connection().execute(query)
     ]
+    return sorted(found, key=lambda visitor: ids.index(visitor.id))
 
 
 def _marks(q: str) -> tuple[str, ...]:

@@ -150,3 +150,15 @@ def test_near_search_counts_what_it_would_find(shelf):
 
     assert (near.q, near.count, near.is_more) == ("S24 Ultra", 1, False)
     assert palette.near_search(queue.parse_filters({"q": "xylophone"}), **WHO) is None
+
+
+def test_half_a_name_finds_who_goes_on_so_before_many_newer_ones(app):
+    wanted = factories.repair(customer=factories.customer("Richard Carpenter"))
+    for place in range(40):
+        factories.repair(customer=factories.customer(f"Richard Macaulay{place}", phone=f"+4477009{place:05}"))
+
+    found = palette.find("richard ca", **ALL)
+
+    assert found.tickets[0].number == wanted.number
+    assert found.customers[0].name == "Richard Carpenter"
+    assert (len(found.tickets), len(found.customers)) == (palette.TICKETS, palette.CUSTOMERS)
