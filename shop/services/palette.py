@@ -116,7 +116,7 @@ def near_search(filters: Filters, *, me: int, day_ends: datetime) -> Near | None
 
 def _find(q: str, number: numbers.Number | None, *, me: int, day_ends: datetime, sees_customers: bool) -> Found:
     tickets: list = []
-    customers = find_customers(q) if sees_customers else []
+    customers: Sequence[Visitor] = find_customers(q) if sees_customers else ()
     if number:
         exact = numbers.look_up([number])[number][:TICKETS]
         tickets = rows_of(exact, me=me, day_ends=day_ends)
