@@ -12,7 +12,7 @@ from datetime import datetime
 from math import log2
 
 from shop.models.forecast import FEWEST, TARGETS
-from shop.models.life_table import Run, Watch, place_of
+from shop.models.life_table import Run, Watch
 from shop.models.pace import Levels, Outlook, Pace, Views
 
 _HOUR, _DAY = 3600.0, 86400.0
@@ -68,6 +68,7 @@ class _Replay:
         for place, line in enumerate(self.ordered):
             at = line.moment.timestamp()
             self.watch.pass_time(at)
+            self.levels.pass_time(at)
             self.underway.setdefault(line.case, []).append((at, line.activity))
             if self.last[line.case] == place:
                 self._complete(line.case, at)
@@ -84,7 +85,7 @@ class _Replay:
             promise.took = at - promise.at
             insort(self.everything, promise.took)
             if promise.run is not None:
-                self.levels.end(promise.run)
+                self.levels.end(promise.run, has_held=promise.held(-1))
         self.pace.end([promise.outlook for promise in promises])
 
     def _promise(self, line: Happened, at: float) -> Promise:
@@ -92,11 +93,8 @@ class _Replay:
         views = _views(line, self.underway[line.case], at, len(self.underway))
         promise = Promise(line.moment, at, line.case, self.pace.begin(views, at=at, is_known=is_known))
         if is_known:
-            shares = promise.outlook.shares
-            likely, safe = (place_of(shares, level) for level in self.levels.levels)
-            promise.within = (likely, max(likely, safe))
+            promise.run, promise.within = self.levels.begin(promise.outlook.shares, at=at)
             promise.naive = self.everything[min(int(TARGETS[-1] * len(self.everything)), len(self.everything) - 1)]
-            promise.run = self.levels.begin(shares, at=at)
         return promise
 
 

@@ -3,12 +3,13 @@
 `Pace` says how the rest of a job goes by today's life tables; `Levels` says at which level of that a promise holds.
 """
 
+import heapq
 from array import array
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from math import exp
+from itertools import count, pairwise
+from math import exp, log
 
 from shop.models.forecast import TARGETS
 from shop.models.life_table import (
@@ -35,6 +36,8 @@ _EVIDENCE = 30.0
 _CELLS = (0.1, 0.2, 0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7, 0.8, 0.85, 0.875, 0.9, 0.925, 0.95, 0.97, 0.985, 0.995)
 _TRUSTED = tuple(30.0 if level < 0.65 else 100.0 for level in _CELLS)
 _EVERY = 10
+# What still holds too often is taken back: the step, how waiting promises slow it down, and how far, in log odds.
+_STEP, _SLOWER, _FURTHEST = 0.008, 1000.0, -0.3
 
 # From the wider kind to the closer one, each a side from which a job may be looked at.
 Views = Sequence[Sequence[Hashable]]
@@ -102,6 +105,25 @@ class Pace:
         return [weight / sum(raw) for weight in raw]
 
 
+@dataclass(slots=True)
+class Restraint:
+    """Promises that hold more often than they say move the level down, and those that break back up, no further than
+    where it was: a clipped sum of hits and misses (after Gibbs and Candès 2021), slower while many promises wait."""
+
+    target: float
+    value: float = 0.0
+    waiting: int = 0
+
+    def settle(self, *, held: bool) -> None:
+        self.waiting -= 1
+        step = _STEP / (1 + self.waiting / _SLOWER)
+        self.value = min(max(self.value + step * (self.target - held), _FURTHEST), 0.0)
+
+    def apply(self) -> float:
+        """The share to promise for the target: not above it."""
+        return 1 / (1 + exp(-log(self.target / (1 - self.target)) - self.value))
+
+
 class Levels:
     """At which level of their outlooks promises hold: a life table of the levels at which the latest of them ended."""
 
@@ -110,17 +132,42 @@ class Levels:
         self._memory = Memory(_PROMISES)
         self._table = self._memory.table(len(_CELLS))
         self._plain = [(high - low) / (1 - low) for low, high in pairwise((0.0, *_CELLS))]
+        self._shares: Sequence[float] = _CELLS
+        # Of 50 % promises the table learns soon enough.
+        self._restraint = Restraint(TARGETS[-1])
+        self._dates: list[tuple[float, int, Run]] = []
+        self._order = count()
         self._ends = 0
-        self.levels = list(TARGETS)
 
-    def begin(self, shares: Sequence[float], *, at: float) -> Run:
+    @property
+    def levels(self) -> list[float]:
+        wanted = [*TARGETS[:-1], self._restraint.apply()]
+        return [place_of(self._shares, share, _CELLS) for share in wanted]
+
+    def begin(self, shares: Sequence[float], *, at: float) -> tuple[Run, tuple[float, ...]]:
+        """A promise at each of the targets: within how long."""
+        likely, safe = (place_of(shares, level) for level in self.levels)
+        within = (likely, max(likely, safe))
         bounds = [place_of(shares, level) for level in _CELLS]
-        return self._watch.begin(Run(at, bounds, [self._table], self._memory))
+        run = self._watch.begin(Run(at, bounds, [self._table], self._memory))
+        self._restraint.waiting += 1
+        heapq.heappush(self._dates, (at + within[-1], next(self._order), run))
+        return run, within
 
-    def end(self, run: Run) -> None:
+    def pass_time(self, now: float) -> None:
+        """A promise whose date passes while its job is open is known to be broken."""
+        while self._dates and self._dates[0][0] < now:
+            _, _, run = heapq.heappop(self._dates)
+            if not run.is_over:
+                self._restraint.settle(held=False)
+
+    def end(self, run: Run, *, has_held: bool) -> None:
+        """`has_held`: by the later of its dates."""
         self._memory.tick()
         run.end()
+        if has_held:
+            self._restraint.settle(held=True)
         self._ends += 1
         if self._ends % _EVERY == 0:
-            hazards = self._table.hazards(self._plain, [trusted * self._memory.weight for trusted in _TRUSTED])
-            self.levels = [place_of(shares_of(hazards), target, _CELLS) for target in TARGETS]
+            credit = [trusted * self._memory.weight for trusted in _TRUSTED]
+            self._shares = shares_of(self._table.hazards(self._plain, credit))

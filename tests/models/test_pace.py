@@ -1,12 +1,11 @@
 """The pace of jobs seen from several sides, and the levels at which promises hold."""
 
 import random
-from itertools import pairwise
 
 import pytest
 
 from shop.models.life_table import BOUNDS, Watch, place_of
-from shop.models.pace import Levels, Pace
+from shop.models.pace import Levels, Pace, Restraint
 
 DAY = 86_400.0
 
@@ -62,9 +61,11 @@ def levels_after(took, *, promises: int = 1500) -> list[float]:
     for number in range(promises):
         begin = number * 60 * DAY
         watch.pass_time(begin)
-        run = levels.begin(shares, at=begin)
-        watch.pass_time(begin + took(rng))
-        levels.end(run)
+        run, within = levels.begin(shares, at=begin)
+        lasted = took(rng)
+        watch.pass_time(begin + lasted)
+        levels.pass_time(begin + lasted)
+        levels.end(run, has_held=lasted <= within[-1])
     return levels.levels
 
 
@@ -87,5 +88,30 @@ def test_levels_rise_where_jobs_end_later_than_foreseen():
 
 
 def test_levels_are_the_targets_before_anything_ended():
-    assert Levels(Watch()).levels == [0.5, 0.9]
-    assert all(low < high for low, high in pairwise(Levels(Watch()).levels))
+    assert Levels(Watch()).levels == pytest.approx([0.5, 0.9])
+
+
+def test_restraint_takes_back_what_holds_too_often_and_never_adds():
+    restraint = Restraint(0.9, waiting=2000)
+
+    for _ in range(500):
+        restraint.settle(held=True)
+    restrained = restraint.apply()
+    for _ in range(500):
+        restraint.settle(held=False)
+
+    assert 0.86 < restrained < 0.89
+    assert restraint.apply() == pytest.approx(0.9)
+
+
+def test_promise_is_settled_once_by_its_date_or_its_end():
+    watch = Watch()
+    levels = Levels(watch)
+    shares = [min(bound / (51 * DAY), 1.0) for bound in BOUNDS]
+    run, within = levels.begin(shares, at=0)
+
+    levels.pass_time(within[1] + 1)
+    levels.end(run, has_held=False)
+    levels.pass_time(1e9)
+
+    assert levels._restraint.waiting == 0
