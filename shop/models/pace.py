@@ -38,6 +38,8 @@ _TRUSTED = tuple(30.0 if level < 0.65 else 100.0 for level in _CELLS)
 _EVERY = 10
 # What still holds too often is taken back: the step, how waiting promises slow it down, and how far, in log odds.
 _STEP, _SLOWER, _FURTHEST = 0.008, 1000.0, -0.3
+# Above this level a curve is what is believed rather than seen, and a date there costs years.
+_HIGHEST = 0.95
 
 # From the wider kind to the closer one, each a side from which a job may be looked at.
 Views = Sequence[Sequence[Hashable]]
@@ -142,7 +144,7 @@ class Levels:
     @property
     def levels(self) -> list[float]:
         wanted = [*TARGETS[:-1], self._restraint.apply()]
-        return [place_of(self._shares, share, _CELLS) for share in wanted]
+        return [min(place_of(self._shares, share, _CELLS), _HIGHEST) for share in wanted]
 
     def begin(self, shares: Sequence[float], *, at: float) -> tuple[Run, tuple[float, ...]]:
         """A promise at each of the targets: within how long."""
