@@ -101,6 +101,49 @@ def long_waits(*, cases: int = 3000, seed: int = 1) -> list[Happened]:
     return sorted(history, key=lambda line: line.moment)
 
 
+def no_signal(*, cases: int = 1500, seed: int = 1) -> list[Happened]:
+    """What is left is the same at every point and for every job: nothing in the history tells one from another."""
+    rng, history = random.Random(seed), []
+    for number in range(cases):
+        day = rng.random() * 400
+        history.append(Happened(str(number), "received", START + timedelta(days=day)))
+        is_ready = False
+        while not is_ready:
+            day += rng.expovariate(1 / 2)
+            is_ready = rng.random() < 0.3
+            activity = "ready" if is_ready else f"step {rng.randrange(4)}"
+            history.append(Happened(str(number), activity, START + timedelta(days=day)))
+    return sorted(history, key=lambda line: line.moment)
+
+
+def tidied(*, cases: int = 2500, seed: int = 1) -> list[Happened]:
+    """A record of what was closed in its last three weeks: jobs of two years, more and more, and all of them closed."""
+    rng, history = random.Random(seed), []
+    for number in range(cases):
+        arrived = 730 * rng.random() ** 0.15
+        closed = max(arrived + rng.expovariate(1 / 4), rng.uniform(710, 731))
+        steps = sorted(arrived + (closed - arrived) * rng.random() ** 2 for _ in range(rng.randint(1, 6)))
+        for activity, day in zip(
+            ["queued", *["accepted"] * len(steps), "closed"], [arrived, *steps, closed], strict=True
+        ):
+            history.append(Happened(str(number), activity, START + timedelta(days=day)))
+    return sorted(history, key=lambda line: line.moment)
+
+
+def cut_short(*, cases: int = 2000, seed: int = 1) -> list[Happened]:
+    """A record that stops one day: half of the jobs of its last month look complete at whatever happened last."""
+    rng, history = random.Random(seed), []
+    for number in range(cases):
+        day = rng.random() * 150
+        steps = [day, *sorted(day + rng.uniform(0, 30) for _ in range(rng.randint(1, 4)))]
+        if rng.random() < 0.6:
+            steps.append(day + rng.uniform(29, 31))
+        for place, when in enumerate(steps):
+            if when < 150:
+                history.append(Happened(str(number), f"call {min(place, 3)}", START + timedelta(days=when)))
+    return sorted(history, key=lambda line: line.moment)
+
+
 def _arrival(rng: random.Random, growth: float) -> float:
     share = rng.random()
     return math.log(1 + share * (math.exp(growth) - 1)) / growth if growth else share

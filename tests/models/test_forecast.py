@@ -2,6 +2,7 @@
 
 import os
 import random
+import statistics
 from dataclasses import replace
 from datetime import timedelta
 
@@ -154,6 +155,30 @@ def test_promises_hold_where_months_lie_between_steps():
     _judge(replay(histories.long_waits(cases=1500)), lowest=0.82)
 
 
+@pytest.mark.parametrize("seed", range(1, 6) if FULL else (1,))
+def test_promises_without_any_signal_cost_no_more_than_naive_ones(seed):
+    judged = _judge(replay(histories.no_signal(seed=seed)))
+
+    assert _cost(judged, ours=True) < 1.06 * _cost(judged, ours=False)
+
+
+@pytest.mark.parametrize("seed", range(1, 6) if FULL else (1,))
+def test_record_of_what_was_closed_lately_is_no_sign_of_years_to_come(seed):
+    judged = _judge(replay(histories.tidied(seed=seed)), lowest=0.86, median=(0.42, 0.58))
+
+    took = sorted(promise.took for promise in judged)
+    assert statistics.median(promise.within[1] for promise in judged) < 1.5 * took[int(0.9 * len(took))]
+
+
+@pytest.mark.parametrize("seed", range(1, 6) if FULL else (1,))
+def test_record_that_is_cut_short_costs_less_than_naive_promises(seed):
+    judged = replay(histories.cut_short(seed=seed))
+    judged = judged[len(judged) // 2 :]
+
+    assert sum(promise.held(1) for promise in judged) / len(judged) < 0.96
+    assert _cost(judged, ours=True) < 0.8 * _cost(judged, ours=False)
+
+
 def test_nothing_is_known_before_it_happens():
     """A promise made at a moment is the same whatever happens later."""
     history = histories.shop(histories.Shop(cases=250, days=100), seed=4)
@@ -186,7 +211,15 @@ def _later(line: Happened) -> Happened:
 
 
 def _judge(promises, *, lowest: float = 0.87, highest: float = 0.93, median: tuple[float, float] = (0.45, 0.55)):
+    """The later half, if as many held as were promised."""
     judged = promises[len(promises) // 2 :]
     shares = [sum(promise.held(target) for promise in judged) / len(judged) for target in (0, 1)]
     assert median[0] <= shares[0] <= median[1]
     assert lowest <= shares[1] <= highest
+    return judged
+
+
+def _cost(judged, *, ours: bool) -> float:
+    """Pinball loss at 90 %."""
+    late = [promise.took - (promise.within[1] if ours else promise.naive) for promise in judged]
+    return sum(0.9 * days if days > 0 else -0.1 * days for days in late)
