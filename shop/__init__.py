@@ -3,7 +3,7 @@
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from shop import background, cli, database, errors, filters, locales, logs, once, security, websocket
+from shop import assets, background, cli, database, errors, filters, locales, logs, once, security, websocket
 from shop.again import ShopFlask
 from shop.config import Settings, load_settings
 from shop.extensions import babel, csrf, db, htmx, limiter, login_manager, mail, migrate, socketio
@@ -12,7 +12,7 @@ from shop.extensions import babel, csrf, db, htmx, limiter, login_manager, mail,
 def create_app(settings: Settings | None = None) -> Flask:
     """The whole product. Raises ConfigError with one sentence when a setting is wrong."""
     settings = settings or load_settings()
-    app = ShopFlask(__name__)
+    app = ShopFlask(__name__, static_url_path=assets.url_path())
     configure(app, settings)
     register_extensions(app, settings)
     register_request_hooks(app)
@@ -82,6 +82,7 @@ def register_extensions(app: Flask, settings: Settings) -> None:
 def register_request_hooks(app: Flask) -> None:
     logs.init_app(app)
     security.init_app(app)
+    assets.init_app(app)
     database.init_app(app)
     locales.init_app(app)
     filters.init_app(app)

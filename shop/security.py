@@ -46,7 +46,7 @@ def _headers(response):
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
     if request.is_secure:
         headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
-    if request.endpoint != "static":
+    if request.endpoint not in ("static", "static_current"):
         headers.setdefault("Cache-Control", "no-store")
         response.vary.update(("Cookie", "HX-Request"))
     return response

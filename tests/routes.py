@@ -32,6 +32,7 @@ PUBLIC, CLOSED = "public", "closed"
 
 RIGHTS: dict[str, str] = {
     "static": PUBLIC,
+    "static_current": PUBLIC,
     "console.static": PUBLIC,
     "probes.alive": PUBLIC,
     "probes.ready": PUBLIC,
