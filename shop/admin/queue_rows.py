@@ -51,7 +51,12 @@ _LABELS = {
 
 
 def label_of(view: saved_views.View) -> str:
-    return view.name or str(_LABELS[view.slug])
+    return view.name or _label(view.slug, str(get_locale()))
+
+
+@lru_cache(maxsize=256)
+def _label(slug: str, _locale: str) -> str:
+    return str(_LABELS[slug])
 
 
 def asked(state: LogState) -> tuple[queue.Filters, saved_views.Views]:
@@ -78,13 +83,15 @@ def choices(state: LogState) -> dict:
 
 def tabs(counts: queue.Counts, views: saved_views.Views) -> tuple[list[Tab], list[Tab]]:
     """Those in the bar, and those one press further on."""
+    actor = current_user.actor
+    me = current_user.id
     all_tabs = [
         Tab(
             view.slug,
             label_of(view),
-            counts.of(view.filters, me=current_user.id),
+            counts.of(view.filters, me=me),
             risk=view.slug in {"late", "at-risk"},
-            changeable=view.id if view.id and saved_views.may_change(view, current_user.actor) else 0,
+            changeable=view.id if view.id and saved_views.may_change(view, actor) else 0,
         )
         for view in views.all
     ]

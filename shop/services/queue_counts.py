@@ -64,6 +64,8 @@ class Counts:
     stalled: int = 0
     position: int = 0
     groups: tuple[Group, ...] = ()
+    # What was asked of these counts before: every list asks for the same views.
+    _known: dict[tuple[Filters, int], int | None] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def open(self) -> int:
@@ -71,8 +73,11 @@ class Counts:
 
     def of(self, filters: Filters, *, me: int) -> int | None:
         """How many repairs the filters select; None where that is not in these counts."""
-        found = self.by_status_of(filters, me=me)
-        return None if found is None else sum(found.values())
+        key = (filters, me if filters.is_personal else 0)
+        if key not in self._known:
+            found = self.by_status_of(filters, me=me)
+            self._known[key] = None if found is None else sum(found.values())
+        return self._known[key]
 
     def by_status_of(self, filters: Filters, *, me: int) -> dict[str, int] | None:
         """The same for each status that has any."""

@@ -4,6 +4,7 @@ import json
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import count
 
 from sqlalchemy import func, select
@@ -43,7 +44,13 @@ class View:
 
     @property
     def filters(self) -> Filters:
-        return parse_filters({"view": self.slug}, views={self.slug: self.arguments} if self.id else None)
+        return _filters_of(self.slug, self.arguments if self.id else None)
+
+
+# The same few at every look at a list.
+@lru_cache(maxsize=1024)
+def _filters_of(slug: str, arguments: tuple[tuple[str, str], ...] | None) -> Filters:
+    return parse_filters({"view": slug}, views=None if arguments is None else {slug: arguments})
 
 
 @dataclass(frozen=True, slots=True)
