@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from benchmarks import servers
 from benchmarks.environment import Database
-from benchmarks.load import Client
+from benchmarks.load import Client, Turn
 from benchmarks.servers import running
 from benchmarks.session import Browser
 from benchmarks.websocket import Crowd, WebSocket, event_of, join_shop
@@ -17,7 +17,6 @@ from benchmarks.websocket import Crowd, WebSocket, event_of, join_shop
 BROWSERS = 50
 _THREADS = 120
 _TARGETS = ("quality_check", "in_repair")
-_TOGETHER_SECONDS = 0.06  # as queue.js waits, so that changes of one moment are one request
 _EVERY_SECONDS = 1.0
 _WAIT_SECONDS = 10
 
@@ -81,7 +80,7 @@ class _Reader:
 
     def __init__(self, url: str, headers: dict[str, str]):
         self._client = Client(url, {**headers, "HX-Request": "true"})
-        self._wanted, self._answers = SimpleQueue(), SimpleQueue()
+        self._wanted, self._answers, self._turn = SimpleQueue(), SimpleQueue(), Turn()
         threading.Thread(target=self._work, daemon=True).start()
 
     def ask(self, number: str, expected: str) -> None:
@@ -96,10 +95,12 @@ class _Reader:
     def _work(self) -> None:
         while wanted := self._wanted.get():
             number, expected = wanted
-            time.sleep(_TOGETHER_SECONDS)
+            self._turn.wait()
+            begun = time.perf_counter()
             status, _, body = self._client.send(f"/admin/repairs/rows?numbers={number}")
             if status != 200 or expected not in body.decode():
                 raise SystemExit(f"The row of {number} is not as it was moved ({status})")
+            self._turn.note(time.perf_counter() - begun)
             self._answers.put(time.perf_counter())
         self._client.close()
 

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import random
 import shutil
 import statistics
 import subprocess
@@ -35,18 +36,24 @@ class Load:
 
 
 class Client:
-    """One kept connection."""
+    """One kept connection; opened anew after so many idle seconds, before the server closes it."""
+
+    _IDLE = 4.0
 
     def __init__(self, url: str, headers: dict[str, str] | None = None):
-        self.headers = headers or {}
+        self.headers, self._used_at = headers or {}, time.monotonic()
         place = urlsplit(url)
         self._connection = http.client.HTTPConnection(place.hostname, place.port, timeout=_TIMEOUT)
 
     def send(self, path: str, *, method: str = "GET", body: str | None = None, **headers):
         """(status, headers, body)."""
+        if time.monotonic() - self._used_at > self._IDLE:
+            self._connection.close()
         self._connection.request(method, path, body, {**self.headers, **headers})
         response = self._connection.getresponse()
-        return response.status, response.headers, response.read()
+        answer = response.status, response.headers, response.read()
+        self._used_at = time.monotonic()
+        return answer
 
     def post(self, path: str, body: str, **headers):
         return self.send(
@@ -55,6 +62,21 @@ class Client:
 
     def close(self) -> None:
         self._connection.close()
+
+
+class Turn:
+    """When a browser asks for rows that changed, as static/js/pace.js and rows.js have it."""
+
+    _TOGETHER, _MOST, _TIMES, _NEWEST = 0.06, 0.3, 3, 0.3
+
+    def __init__(self):
+        self._took = 0.0
+
+    def wait(self) -> None:
+        time.sleep(self._TOGETHER + random.random() * min(self._TIMES * self._took, self._MOST))
+
+    def note(self, seconds: float) -> None:
+        self._took += self._NEWEST * (seconds - self._took)
 
 
 def run(url: str, headers: dict[str, str], *, connections: int, seconds: float, probe: float) -> Load:

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 
 from benchmarks import servers
 from benchmarks.environment import Database
-from benchmarks.load import Client
+from benchmarks.load import Client, Turn
 from benchmarks.servers import running
 from benchmarks.session import Browser
 from benchmarks.websocket import Crowd, event_of, join_shop
@@ -24,7 +24,6 @@ _THREADS = 160
 _TICKETS_EACH = 8
 # Between two acts of one person: about ten a minute, which is more than anybody keeps up all day.
 _PAUSE_SECONDS = (3, 9)
-_TOGETHER_SECONDS = 0.06  # as rows.js waits, so that changes of one moment are one request
 _LAST_NEWS_SECONDS = 10
 _TARGETS = ("quality_check", "in_repair")
 
@@ -84,6 +83,7 @@ class _Colleague:
         self._list = Client(server.url, {**browser.headers, "HX-Request": "true"})
         self._page = {"HX-Request": "true", "HX-Current-URL": f"{server.url}/admin/repairs/"}
         self._changed: set[str] = set()
+        self._turn_to_ask = Turn()
         self._told = threading.Condition()
         self._open = True
         self._threads = [threading.Thread(target=self._follow, daemon=True)]
@@ -126,20 +126,19 @@ class _Colleague:
         while time.monotonic() < deadline:
             ((_, name, act),) = self._choice.choices(self._acts, weights=[weight for weight, *_ in self._acts])
             self._time(name, act)
-            # Idle for longer than the server keeps a connection: the next act opens one, as a browser would.
-            self._hands.close()
             time.sleep(self._choice.uniform(*_PAUSE_SECONDS))
 
     def _follow(self) -> None:
         while self._open:
             with self._told:
                 self._told.wait_for(lambda: self._changed or not self._open)
-            time.sleep(_TOGETHER_SECONDS)
+            self._turn_to_ask.wait()
             with self._told:
                 numbers, self._changed = sorted(self._changed)[:100], set()
             if numbers:
+                begun = time.perf_counter()
                 self._time("rows", lambda asked=",".join(numbers): self._rows(asked))
-                self._list.close()
+                self._turn_to_ask.note(time.perf_counter() - begun)
 
     def _rows(self, numbers: str) -> tuple[int, int]:
         return self._list.send(f"/admin/repairs/rows?numbers={numbers}")[0], 200

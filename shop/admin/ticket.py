@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from flask import request
 from flask_login import current_user
 
 from shop.models.base import utc_now
@@ -46,6 +47,10 @@ _TICKETS = ("duplicate", "survivor")
 _BRANCHES = {"repair.relocated", "repair.relocation_undone"}
 
 
+# A ticket that lives for years has hundreds: so many are shown at once, the rest on request.
+MOST_ENTRIES = 50
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line of the timeline."""
@@ -69,6 +74,7 @@ def ticket_facts(repair: Repair, *, state: LogState, note: str = "", note_faults
     may_act = current_user.may if ending is None else lambda _permission: False
     people, messages = staff.names(_people_in(events)), told.messages_of(events)
     branches = {id_: name for id_, _slug, name in recall(state.of_staff(), "branches", locations.branch_names)}
+    shown = events if request.args.get("history") == "all" else events[:MOST_ENTRIES]
     return {
         "repair": repair,
         "booking": appointments.find_booking(repair),
@@ -76,7 +82,8 @@ def ticket_facts(repair: Repair, *, state: LogState, note: str = "", note_faults
         "late": repair.due_at < utc_now() and repair.status not in NEVER_LATE,
         **promise_view.facts_of(repair, state=state),
         "steps": _steps(repair, events),
-        "entries": _entries(events, notes, people, branches, messages),
+        "entries": _entries(shown, notes, people, branches, messages),
+        "earlier": len(events) - len(shown),
         "has_branches": len(branches) > 1,
         "waiting": [message for message in messages.values() if message.outcome == Outcome.WAITING],
         "offer": _offer_for(repair),

@@ -165,6 +165,18 @@ def test_rows_come_with_the_tabs_and_mark_what_left_the_view(bench, cracked_ipho
     assert 'id="queue-tabs"' in answer.text
 
 
+def test_long_history_shows_its_newest_part_and_all_on_request(bench, session, technician, cracked_iphone):
+    number = cracked_iphone.number
+    for place in range(60):
+        repairs.add_note(repairs.lock_repair(number), f"Note {place}", actor=technician.actor)
+    session.commit()
+
+    first, whole = (bench.get(f"/admin/repairs/{number}{more}").text for more in ("", "?history=all"))
+
+    assert (first.count('class="event"'), whole.count('class="event"')) == (50, 60)
+    assert ("Show 10 earlier entries" in first, "earlier entries" in whole) == (True, False)
+
+
 def test_ticket_shows_its_facts_and_history(bench, cracked_iphone):
     answer = bench.get(f"/admin/repairs/{cracked_iphone.number}")
 

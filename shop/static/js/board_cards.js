@@ -1,6 +1,7 @@
 /* The cards of the board, kept as they are in the shop: in place, under nobody's hand, without losing the focus. */
 import "./dialog_presence.js";
 import { whenLive } from "./live.js";
+import { timed, turn } from "./pace.js";
 
 const FRESH_MS = 30_000;
 const TOGETHER_MS = 60;
@@ -12,6 +13,7 @@ const MOST_AT_ONCE = 100;
 const waiting = new Set();
 const here = new Map();
 let timer = null;
+let dueAt = 0;
 let refill = null;
 let held = null;
 let lookedAt = Date.now();
@@ -47,9 +49,14 @@ export function letGo() {
 }
 
 /** Cards are asked for together: ten changes in a moment are one request. */
-export function ask(numbers, { after = TOGETHER_MS } = {}) {
+export function ask(numbers, { after = turn(TOGETHER_MS) } = {}) {
   for (const number of numbers) waiting.add(number);
-  if (waiting.size) timer ??= setTimeout(fetchCards, after);
+  const at = performance.now() + after;
+  /* Nothing to ask for, or it is under way, or its turn comes before. */
+  if (!waiting.size || (timer && at >= dueAt)) return;
+  clearTimeout(timer);
+  dueAt = at;
+  timer = setTimeout(fetchCards, after);
 }
 
 async function fetchCards() {
@@ -57,7 +64,7 @@ async function fetchCards() {
   for (const number of numbers) waiting.delete(number);
   const url = new URL(root().dataset.newsUrl, location.href);
   url.searchParams.set("numbers", numbers.join(","));
-  const answer = await fetch(url, { headers: { "HX-Request": "true" } }).catch(() => null);
+  const answer = await timed(fetch(url, { headers: { "HX-Request": "true" } })).catch(() => null);
   timer = null;
   if (answer?.status === 401) return location.reload();
   if (!answer?.ok) return ask(numbers, { after: RETRY_MS });

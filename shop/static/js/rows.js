@@ -1,6 +1,7 @@
 /* The rows of the queue, kept as they are in the shop: in place, without jump, under nobody's cursor. */
 import { holdFocus, keepOpen } from "./focus.js";
 import { whenLive } from "./live.js";
+import { timed, turn } from "./pace.js";
 
 const FRESH_MS = 30_000;
 const TOGETHER_MS = 60;
@@ -10,6 +11,7 @@ const MOST_AT_ONCE = 100;
 const waiting = new Set();
 const here = new Map();
 let timer = null;
+let dueAt = 0;
 let marked = { ticked: [], cursor: undefined, focused: -1 };
 let lookedAt = new Date();
 
@@ -18,15 +20,20 @@ export const rows = () => [...document.querySelectorAll("#queue-rows > [data-rep
 export const rowOf = (number) => document.querySelector(`#queue-rows > [data-repair="${CSS.escape(number)}"]`);
 
 /** Rows are asked for together: ten changes in a moment are one request. */
-export function ask(numbers, { after = TOGETHER_MS } = {}) {
+export function ask(numbers, { after = turn(TOGETHER_MS) } = {}) {
   for (const number of numbers) waiting.add(number);
-  if (waiting.size) timer ??= setTimeout(fetchRows, after);
+  const at = performance.now() + after;
+  /* Nothing to ask for, or it is under way, or its turn comes before. */
+  if (!waiting.size || (timer && at >= dueAt)) return;
+  clearTimeout(timer);
+  dueAt = at;
+  timer = setTimeout(fetchRows, after);
 }
 
 async function fetchRows() {
   const numbers = [...waiting].slice(0, MOST_AT_ONCE);
   for (const number of numbers) waiting.delete(number);
-  const answer = await fetchPiece(body().dataset.rowsUrl, numbers).catch(() => null);
+  const answer = await timed(fetchPiece(body().dataset.rowsUrl, numbers)).catch(() => null);
   timer = null;
   if (answer?.status === 401) return location.reload();
   if (!answer?.ok) return ask(numbers, { after: RETRY_MS });
