@@ -173,8 +173,8 @@ def test_long_history_shows_its_newest_part_and_all_on_request(bench, session, t
 
     first, whole = (bench.get(f"/admin/repairs/{number}{more}").text for more in ("", "?history=all"))
 
-    assert (first.count('class="event"'), whole.count('class="event"')) == (50, 60)
-    assert ("Show 10 earlier entries" in first, "earlier entries" in whole) == (True, False)
+    assert (first.count('class="event"'), whole.count('class="event"')) == (50, 61)
+    assert ("Show 11 earlier entries" in first, "earlier entries" in whole) == (True, False)
 
 
 def test_ticket_shows_its_facts_and_history(bench, cracked_iphone):
