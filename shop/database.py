@@ -19,7 +19,7 @@ def engine_options(settings) -> dict:
     # The values of a statement can be a customer's: an error in the log must not carry them.
     if settings.is_sqlite:
         return {"connect_args": {"timeout": BUSY_SECONDS, "check_same_thread": False}, "hide_parameters": True}
-    return {"hide_parameters": True, "pool_size": 10, "max_overflow": 20, "pool_pre_ping": False, "pool_recycle": 1800}
+    return {"hide_parameters": True, "pool_size": 30, "max_overflow": 10, "pool_pre_ping": False, "pool_recycle": 1800}
 
 
 class ReadOnly(RuntimeError):
