@@ -1,19 +1,22 @@
 """Styles, scripts, icons and fonts at an address that names their content, so that browsers never ask for them twice.
 
 A page refers to some forty files. Asked whether each is still the same, every page would cost forty requests more. The
-version stands in the path, so that what scripts and styles refer to among themselves has it too.
+version stands in the path, so that what scripts and styles refer to among themselves has it too. Styles that come
+together are one file to the browser: `css/tokens+base.css` is both, one after the other.
 """
 
 import hashlib
 from functools import cache
 from pathlib import Path
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, abort, current_app, request, url_for
 from flask.sessions import SecureCookieSessionInterface
+from werkzeug.utils import safe_join
 
 FOLDER = Path(__file__).parent / "static"
 PREFIX = "/static"
 _A_YEAR = 365 * 86_400
+_BETWEEN, _MOST_TOGETHER = "+", 30
 
 
 @cache
@@ -31,6 +34,11 @@ def url_path() -> str:
     return f"{PREFIX}/{version()}"
 
 
+def stylesheet(*names: str) -> str:
+    """The address of these styles as one file, for templates."""
+    return url_for("static", filename=f"css/{_BETWEEN.join(names)}.css")
+
+
 class _Sessions(SecureCookieSessionInterface):
     """Of a style nobody asks who wants it: read for it, the cookie would part what browsers keep by person."""
 
@@ -44,6 +52,8 @@ class _Sessions(SecureCookieSessionInterface):
 
 def init_app(app: Flask) -> None:
     app.session_interface = _Sessions()
+    app.view_functions["static"] = _send
+    app.jinja_env.globals["stylesheet"] = stylesheet
     app.add_url_rule(f"{PREFIX}/<path:filename>", "static_current", _current)
     app.after_request(_keep)
 
@@ -52,13 +62,29 @@ def _is_asset() -> bool:
     return request.path.startswith(f"{PREFIX}/")
 
 
+def _send(filename: str) -> Response:
+    return _together(filename) if _BETWEEN in filename else current_app.send_static_file(filename)
+
+
+def _together(filename: str) -> Response:
+    folder, _, name = filename.rpartition("/")
+    stem, _, kind = name.rpartition(".")
+    names = stem.split(_BETWEEN)
+    paths = [safe_join(str(FOLDER), folder, f"{one}.{kind}") for one in names]
+    if kind != "css" or len(names) > _MOST_TOGETHER or not all(path and Path(path).is_file() for path in paths):
+        abort(404)
+    answer = Response("".join(Path(path).read_text() for path in paths if path), mimetype="text/css")
+    answer.add_etag()
+    return answer.make_conditional(request)
+
+
 def _current(filename: str) -> Response:
     """The file as it is now: for an address without a version, and for a page that another version has made.
 
     While an upgrade runs, both serve the same people.
     """
     folder, _, rest = filename.partition("/")
-    answer = current_app.send_static_file(rest if rest and not (FOLDER / folder).exists() else filename)
+    answer = _send(rest if rest and not (FOLDER / folder).exists() else filename)
     answer.cache_control.no_cache = True
     return answer
 

@@ -32,7 +32,33 @@ def test_other_addresses_give_the_file_of_now_and_ask_each_time(stranger, path):
     assert answer.headers["Cache-Control"] == "no-cache"
 
 
-@pytest.mark.parametrize("path", ["nothing.css", "css/nothing.css", "0a1b2c3d/../../config.py", "%2e%2e/config.py"])
+def test_styles_that_come_together_are_one_file_and_asked_for_once(stranger):
+    path = f"/static/{assets.version()}/css/tokens+base.css"
+
+    answer = stranger.get(path)
+    again = stranger.get(path, headers={"If-None-Match": answer.headers["ETag"]})
+
+    assert answer.text == "".join((assets.FOLDER / "css" / name).read_text() for name in ("tokens.css", "base.css"))
+    assert (answer.mimetype, "immutable" in answer.headers["Cache-Control"], again.status_code) == (
+        "text/css",
+        True,
+        304,
+    )
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "nothing.css",
+        "css/nothing.css",
+        "css/tokens+nothing.css",
+        "js/live+keys.js",
+        "css/tokens+../../config.css",
+        "css/" + "+".join(["base"] * 31) + ".css",
+        "0a1b2c3d/../../config.py",
+        "%2e%2e/config.py",
+    ],
+)
 def test_what_is_no_static_file_is_not_found(stranger, path):
     assert stranger.get(f"/static/{path}").status_code == 404
 
