@@ -107,11 +107,14 @@ document.addEventListener("keydown", (event) => {
 
 /* Brought up to date in place: what has the focus keeps it. */
 function refresh() {
-  timer ??= setTimeout(() => {
-    timer = null;
-    if (dragged) return refresh();
-    return window.htmx.ajax("GET", body().dataset.here, { target: "#calendar-body", swap: "morph:outerHTML" });
-  }, TOGETHER_MS);
+  timer ??= setTimeout(refreshNow, TOGETHER_MS);
+}
+
+function refreshNow() {
+  clearTimeout(timer);
+  timer = null;
+  if (dragged) return refresh();
+  return window.htmx.ajax("GET", body().dataset.here, { target: "#calendar-body", swap: "morph:outerHTML" });
 }
 
 /* Drag: a cell says by itself what it takes, and else why not. */
@@ -176,7 +179,8 @@ document.addEventListener("dragend", () => {
   clearOver();
   showReason("");
 });
-document.addEventListener("acted", refresh);
+/* One's own act is seen at once; what others do may wait for more of it. */
+document.addEventListener("acted", refreshNow);
 document.addEventListener("shop:changes", refresh);
 document.addEventListener("shop:reload", refresh);
 setInterval(refresh, EVERY_MS);
