@@ -14,18 +14,13 @@ from shop.models.base import utc_now
 from shop.models.location import short_name
 from shop.models.money import Money, format_money
 from shop.services.catalogue import highlighted, translated
-from shop.services.clock import zone_mark
+from shop.services.clock import local_datetime, zone_mark
 
 
 def money(amount: int | Money, currency: str = "GBP") -> str:
     """Minor units and a currency, as the reader's language writes them."""
     value = amount if isinstance(amount, Money) else Money(amount, currency)
     return format_money(value, str(get_locale() or "en_GB"))
-
-
-def local_datetime(moment: datetime | None) -> str:
-    """Thu 26 Nov, 15:00 in the shop's zone."""
-    return format_datetime(moment, gettext("EEE d MMM, HH:mm")) + zone_mark(moment) if moment else ""
 
 
 def moment(text: str | None) -> datetime | None:

@@ -1,12 +1,17 @@
-"""Which of two moments a clock time means in the hour that comes twice, when summer time ends."""
+"""Moments in words, and which of two a clock time means in the hour that comes twice, when summer time ends."""
 
 from datetime import datetime, timedelta, tzinfo
 
-from flask_babel import to_user_timezone
+from flask_babel import format_datetime, gettext, to_user_timezone
 
 # No clock is put back and forth again within so long.
 _AROUND = timedelta(hours=3)
 _NONE = timedelta()
+
+
+def local_datetime(moment: datetime | None) -> str:
+    """Thu 26 Nov, 15:00 in the shop's zone."""
+    return format_datetime(moment, gettext("EEE d MMM, HH:mm")) + zone_mark(moment) if moment else ""
 
 
 def zone_mark(moment: datetime, zone: tzinfo | None = None) -> str:

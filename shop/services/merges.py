@@ -4,21 +4,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from sqlalchemy import or_, select
 from sqlalchemy.orm import joinedload
 
 from shop.extensions import db
-from shop.filters import local_datetime, money
 from shop.models.actor import Actor
 from shop.models.base import utc_now
 from shop.models.customer import Customer, Device
 from shop.models.ending import MergedRepair
 from shop.models.errors import Invalid
+from shop.models.money import Money, format_money
 from shop.models.repair import Note, Repair
 from shop.models.tag import BETWEEN
 from shop.models.workflow import State
 from shop.services import appointments, endings, holds, repairs
+from shop.services.clock import local_datetime
 from shop.services.events import record
 from shop.services.undo import MERGE, Step
 
@@ -167,7 +169,10 @@ def _tags(duplicate: Repair, stays: Repair) -> str:
 
 
 def _price(repair: Repair) -> str:
-    return ", ".join(f"{line.label} {money(line.amount, repair.currency)}" for line in repair.lines)
+    locale = str(get_locale() or "en_GB")
+    return ", ".join(
+        f"{line.label} {format_money(Money(line.amount, repair.currency), locale)}" for line in repair.lines
+    )
 
 
 def _address(repair: Repair) -> str:
