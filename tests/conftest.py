@@ -38,6 +38,8 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("database", _databases(), scope="session")
 
 
+# First: whoever deals the tests out asks for their groups in the same hook.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Tests that share a browser, or start servers and workers, run on one test process, one after the other."""
     for item in items:

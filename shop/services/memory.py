@@ -19,6 +19,7 @@ from shop import database
 from shop.extensions import db
 from shop.models.event import GENESIS, Event
 from shop.models.location import Location
+from shop.models.promise import LogPlace
 from shop.models.saved_view import RoleView, SavedView
 from shop.models.staff import Staff
 from shop.models.tag import Tag
@@ -35,7 +36,8 @@ class LogState:
     """Which committed events there are: `position` and `hash` of the last sealed one, ids of the others.
 
     `staff` changes with every event about a person of the staff, with a new tag or branch, and with nothing else;
-    `views` with every event about a saved view or a role's first one.
+    `views` with every event about a saved view or a role's first one. `foreseen` is how far the forecasts have followed
+    the log: they are written beside it, a few seconds later.
     """
 
     position: int
@@ -44,6 +46,7 @@ class LogState:
     staff: str = ""
     certain: bool = True
     views: str = ""
+    foreseen: int = 0
 
     def of_staff(self) -> "LogState":
         """For answers that depend on nothing but the staff, tags and branches: tickets change all day, these do not."""
@@ -56,12 +59,12 @@ class LogState:
 
 def log_state() -> LogState:
     """The state that this transaction, or at least every later statement, sees."""
-    position, hash_, waiting, people, versions, tags, branches, views, firsts = (
+    position, hash_, waiting, people, versions, tags, branches, views, firsts, foreseen = (
         db.session.connection().execute(_STATE).one()
     )
     certain = (waiting or "").count(",") < _MOST_WAITING - 1
     staff, saved = f"{people}:{versions}:{tags}:{branches}", f"{views}:{firsts}"
-    return LogState(position or 0, hash_ or GENESIS, waiting or "", staff, certain, saved)
+    return LogState(position or 0, hash_ or GENESIS, waiting or "", staff, certain, saved, foreseen)
 
 
 def recall(state: LogState, key: Hashable, make: Callable[[], Any]):
@@ -155,4 +158,5 @@ _STATE = select(
     select(func.count()).select_from(Location).scalar_subquery(),
     _versions(SavedView),
     _versions(RoleView),
+    select(func.coalesce(func.sum(LogPlace.position), 0)).scalar_subquery(),
 )

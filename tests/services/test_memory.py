@@ -3,12 +3,13 @@
 import threading
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from shop import database
 from shop.extensions import db
 from shop.models.actor import Actor
 from shop.models.permissions import Role
+from shop.models.promise import LogPlace
 from shop.models.repair import Repair
 from shop.models.workflow import State
 from shop.services import memory, relay, repairs, staff_admin
@@ -129,3 +130,11 @@ def test_state_of_the_staff_changes_with_the_staff_only(session, app, owner, tec
 
     assert before != after_a_move
     assert before.of_staff() == after_a_move.of_staff() != after_a_change_of_role.of_staff()
+
+
+def test_what_was_foreseen_since_is_another_state(session, cracked_iphone):
+    before = memory.log_state()
+    session.execute(insert(LogPlace).values(reader="forecasts", position=before.position + 1))
+    session.commit()
+
+    assert memory.log_state() != before
