@@ -16,4 +16,4 @@ if [ $# = 0 ]; then
     set -- tests
 fi
 export SHOP_DATA="$BUILD/data" LOG_LEVEL=ERROR
-pytest -n "${TEST_PROCESSES:-2}" --dist loadgroup --durations=15 "$@"
+pytest -n "${TEST_PROCESSES:-2}" --dist loadscope --durations=15 "$@"
