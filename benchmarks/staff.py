@@ -232,7 +232,8 @@ def _tickets(database: Database, count: int) -> list[str]:
     with database.connect() as connection:
         rows = connection.execute(
             "UPDATE repairs SET status = %s, waiting_on = 'us' "
-            "WHERE id IN (SELECT id FROM repairs WHERE is_open ORDER BY id DESC LIMIT %s) RETURNING number",
+            "WHERE id IN (SELECT id FROM repairs WHERE is_open AND status <> 'expected' ORDER BY id DESC LIMIT %s) "
+            "RETURNING number",
             [_TARGETS[1], count],
         ).fetchall()
     return sorted(row[0] for row in rows)
