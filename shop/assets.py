@@ -73,7 +73,7 @@ def _together(filename: str) -> Response:
     paths = [safe_join(str(FOLDER), folder, f"{one}.{kind}") for one in names]
     if kind != "css" or len(names) > _MOST_TOGETHER or not all(path and Path(path).is_file() for path in paths):
         abort(404)
-    answer = Response("".join(Path(path).read_text() for path in paths if path), mimetype="text/css")
+    answer = Response("".join(Path(path).read_text("utf-8") for path in paths if path), mimetype="text/css")
     answer.add_etag()
     return answer.make_conditional(request)
 
