@@ -6,17 +6,21 @@ together are one file to the browser: `css/tokens+base.css` is both, one after t
 """
 
 import hashlib
+import posixpath
+import re
 from functools import cache
 from pathlib import Path
 
 from flask import Flask, Response, abort, current_app, request, url_for
 from flask.sessions import SecureCookieSessionInterface
+from markupsafe import Markup
 from werkzeug.utils import safe_join
 
 FOLDER = Path(__file__).parent / "static"
 PREFIX = "/static"
 _A_YEAR = 365 * 86_400
 _BETWEEN, _MOST_TOGETHER = "+", 30
+_IMPORT = re.compile(r"""^(?:import|export)\b[^"';]*["'](\.{1,2}/[^"']+)["']""", re.MULTILINE)
 
 
 @cache
@@ -39,6 +43,33 @@ def stylesheet(*names: str) -> str:
     return url_for("static", filename=f"css/{_BETWEEN.join(names)}.css")
 
 
+@cache
+def modules(names: str) -> Markup:
+    """The script elements of a page for these modules, named between spaces, and a notice of all that they import.
+
+    Without the notice a browser learns of each only when it has read the one before, a chain of waits on every page.
+    """
+    pages = names.split()
+    imported = sorted(set().union(*(_imports(f"js/{name}.js") for name in pages)) - {f"js/{name}.js" for name in pages})
+    notices = (f'<link rel="modulepreload" href="{url_path()}/{path}">' for path in imported)
+    scripts = (f'<script type="module" src="{url_path()}/js/{name}.js"></script>' for name in pages)
+    return Markup("\n".join((*notices, *scripts)))  # noqa: S704 - names of our own files
+
+
+def _imports(path: str) -> frozenset[str]:
+    """What a module imports, and what that imports, as paths in the folder of static files."""
+    found: set[str] = set()
+    waiting = [path]
+    while waiting:
+        one = waiting.pop()
+        for source in _IMPORT.findall((FOLDER / one).read_text("utf-8")):
+            target = posixpath.normpath(posixpath.join(posixpath.dirname(one), source))
+            if target not in found:
+                found.add(target)
+                waiting.append(target)
+    return frozenset(found)
+
+
 class _Sessions(SecureCookieSessionInterface):
     """Of a style nobody asks who wants it: read for it, the cookie would part what browsers keep by person."""
 
@@ -53,7 +84,7 @@ class _Sessions(SecureCookieSessionInterface):
 def init_app(app: Flask) -> None:
     app.session_interface = _Sessions()
     app.view_functions["static"] = _send
-    app.jinja_env.globals["stylesheet"] = stylesheet
+    app.jinja_env.globals.update(stylesheet=stylesheet, modules=modules)
     app.add_url_rule(f"{PREFIX}/<path:filename>", "static_current", _current)
     app.after_request(_keep)
 

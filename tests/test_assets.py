@@ -1,5 +1,6 @@
 """Static files: kept for good under the address of their version, never stale under any other."""
 
+import posixpath
 import re
 
 import pytest
@@ -75,3 +76,22 @@ def test_another_file_is_another_version(monkeypatch, tmp_path):
     assets.version.cache_clear()
 
     assert len(versions) == 2
+
+
+def test_modules_of_a_page_are_named_before_they_are_asked_for():
+    html = str(assets.modules("shell queue"))
+
+    noted = set(re.findall(r'modulepreload" href="([^"]+)"', html))
+    loaded = set(re.findall(r'src="([^"]+)"', html))
+    asked = {target for path in noted | loaded for target in _imports_of(path)}
+    assert {path.rpartition("/")[2] for path in loaded} == {"shell.js", "queue.js"}
+    assert any("socket.io" in path for path in noted)
+    assert asked - loaded == noted
+    assert noted & loaded == set()
+
+
+def _imports_of(url: str) -> set[str]:
+    """As a browser reads them: each `from "…"` and `import "…"`, relative to where it stands."""
+    source = (assets.FOLDER / url.removeprefix(f"{assets.url_path()}/")).read_text("utf-8")
+    names = re.findall(r'(?:from|import)\s*"(\.[^"]+)"', source)
+    return {posixpath.normpath(posixpath.join(posixpath.dirname(url), name)) for name in names}

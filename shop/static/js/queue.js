@@ -4,7 +4,8 @@ import "./live.js";
 import { afterAction } from "./after_action.js";
 import { copyNumber } from "./copy.js";
 import { openForm, registerKeys } from "./keys.js";
-import { ask, body, refreshBody, rowOf, rows } from "./rows.js";
+import { address, turnTo } from "./list_view.js";
+import { ask, body, dressAll, refreshBody, rowOf, rows } from "./rows.js";
 import * as selection from "./selection.js";
 import { cameBackFrom, rememberList } from "./view_list.js";
 
@@ -88,7 +89,7 @@ function copy() {
 /* 1 to 9: the tabs, from the left. */
 function goToView(event) {
   const tab = document.querySelectorAll(".tabs > .tab")[Number(event.key) - 1];
-  return tab ? location.assign(tab.href) : false;
+  return tab ? void turnTo(tab.href) : false;
 }
 
 function open(event) {
@@ -103,13 +104,13 @@ function onCursor(act) {
 }
 
 /* Back from a ticket one is where one was: the browser itself forgets how far a list inside the page was scrolled. */
-const PLACE = `place:${location.pathname}${location.search}`;
+const place = () => `place:${address()}`;
 const pane = () => document.querySelector("[data-scroll]");
 
 function keepPlace() {
-  sessionStorage.setItem(PLACE, JSON.stringify({ cursor, top: pane().scrollTop }));
+  sessionStorage.setItem(place(), JSON.stringify({ cursor, top: pane().scrollTop }));
   rememberList({
-    url: `${location.pathname}${location.search}`,
+    url: address(),
     title: titleOfList(),
     numbers: rows().filter((row) => !("gone" in row.dataset)).map((row) => row.dataset.repair),
     rowsUrl: body().dataset.rowsUrl,
@@ -124,11 +125,12 @@ function titleOfList() {
   return tab ? tab.firstChild.textContent.trim() : chips.join(", ") || document.querySelector(".page-title").textContent;
 }
 
-function goBackToPlace() {
+const wasReached = (how) => performance.getEntriesByType("navigation")[0]?.type === how;
+
+function goBackToPlace({ isBack = wasReached("back_forward") } = {}) {
   const from = cameBackFrom();
-  const isBack = from || performance.getEntriesByType("navigation")[0]?.type === "back_forward";
-  const kept = JSON.parse(sessionStorage.getItem(PLACE) ?? "null");
-  if (!isBack || !kept) return;
+  const kept = JSON.parse(sessionStorage.getItem(place()) ?? "null");
+  if (!(from || isBack) || !kept) return;
   pane().scrollTop = kept.top;
   const row = rowOf(from ?? kept.cursor ?? "") ?? (kept.cursor && rowOf(kept.cursor));
   if (!row) return;
@@ -196,5 +198,15 @@ afterAction((number) => {
   step(1);
 });
 window.addEventListener("pagehide", keepPlace);
+document.addEventListener("shop:leaves", keepPlace);
+/* Another list stands here: what was chosen in the last one is out of sight. */
+document.addEventListener("shop:view", ({ detail }) => {
+  cursor = null;
+  pane().scrollTop = 0;
+  selection.renew();
+  dressAll();
+  selection.show();
+  goBackToPlace(detail);
+});
 goBackToPlace();
 selection.show();

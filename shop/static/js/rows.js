@@ -140,6 +140,8 @@ export function dress(row) {
   showHere(row, here.get(number) ?? []);
 }
 
+export const dressAll = () => rows().forEach(dress);
+
 function checkbox(number) {
   const hit = document.createElement("label");
   hit.className = "queue-hit";
@@ -221,13 +223,13 @@ document.addEventListener("shop:presence", ({ detail: { number, people } }) => {
 /* After each greeting the server tells again who is where. */
 whenLive(() => {
   here.clear();
-  rows().forEach(dress);
+  dressAll();
 });
 document.addEventListener("htmx:beforeSwap", rememberMarks);
 document.addEventListener("htmx:afterSwap", () => {
-  rows().forEach(dress);
+  dressAll();
   markAgain();
   showCount();
 });
-rows().forEach(dress);
+dressAll();
 setInterval(lookAtTheClock, LOOK_MS);

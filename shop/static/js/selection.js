@@ -151,6 +151,16 @@ export function clear() {
   return show();
 }
 
+/** What is chosen in the list that stands here now: what was chosen in its view before, or what was pasted. */
+export function renew() {
+  chosen.clear();
+  whole = null;
+  anchor = null;
+  restore();
+  /* Whoever pastes numbers means to do something with them: what was found is chosen at once. */
+  if ("pasted" in body().dataset && !amount()) rows().forEach((row) => chosen.add(row.dataset.repair));
+}
+
 /* With Shift a click takes all between; the browser itself ticks the one. */
 document.addEventListener("click", (event) => {
   const box = event.target.closest?.("#queue-rows .check");
@@ -163,6 +173,4 @@ document.addEventListener("change", (event) => {
   if (event.target.id === "select-page") selectPage(event.target.checked);
 });
 document.addEventListener("shop:rows", show);
-restore();
-/* Whoever pastes numbers means to do something with them: what was found is chosen at once. */
-if ("pasted" in body().dataset && !amount()) rows().forEach((row) => chosen.add(row.dataset.repair));
+renew();
