@@ -12,7 +12,8 @@ from jinja2_fragments.flask import render_block
 from markupsafe import Markup
 
 THEMES = ("light", "dark")
-_KEPT = 1024
+# A week of a busy calendar alone is some hundreds, of about a kilobyte each.
+_KEPT = 4096
 # Stand for the token of whoever asks, which a kept piece must never carry to another, and for the body of the page.
 # Nobody can type them: they are other ones in every process.
 _TOKEN, _BODY = (f"\ue000{secrets.token_hex(16)}\ue000" for _ in range(2))
