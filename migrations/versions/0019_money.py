@@ -164,6 +164,7 @@ def _make_payments():
         sa.Column("counted", sa.BigInteger(), nullable=True),
         sa.Column("expected", sa.BigInteger(), nullable=True),
         sa.Column("difference", sa.BigInteger(), nullable=True),
+        sa.Column("banked", sa.BigInteger(), nullable=True),
         sa.Column("note", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.CheckConstraint("float_amount >= 0 AND minimum_float >= 0", name=op.f("ck_drawers_float")),
@@ -173,6 +174,10 @@ def _make_payments():
         sa.PrimaryKeyConstraint("id", name=op.f("pk_drawers")),
     )
     op.create_index("ix_drawers_location_id", "drawers", ["location_id", "id"])
+    in_use = sa.text("closed_at IS NULL")
+    op.create_index(
+        "ux_drawers_in_use", "drawers", ["location_id"], unique=True, postgresql_where=in_use, sqlite_where=in_use
+    )
     op.create_table(
         "payments",
         sa.Column("id", _ID, nullable=False),

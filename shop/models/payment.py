@@ -104,6 +104,7 @@ _DISPUTE_OPEN = _one_of((DisputeState.OPEN, DisputeState.ANSWERED))
 _NOT_DONE = _one_of((EventState.WAITING, EventState.UNKNOWN, EventState.FAILED))
 _FAULTY = text("fault <> ''")
 _IN_DRAWER = text("drawer_id IS NOT NULL")
+_IN_USE = text("closed_at IS NULL")
 
 
 class Payment(db.Model):
@@ -277,12 +278,17 @@ class ProviderCall(db.Model):
 
 
 class Drawer(db.Model):
-    """One session of a cash drawer, from its float to its count. `difference` is counted less expected."""
+    """One session of a branch's cash drawer, from its float to its count.
+
+    `difference` is counted less expected; `banked` is what was taken out at the end, the rest is the next float.
+    """
 
     __tablename__ = "drawers"
     __table_args__ = (
         CheckConstraint("float_amount >= 0 AND minimum_float >= 0", name="float"),
         Index("ix_drawers_location_id", "location_id", "id"),
+        # A branch has one drawer in use.
+        Index("ux_drawers_in_use", "location_id", unique=True, postgresql_where=_IN_USE, sqlite_where=_IN_USE),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -297,5 +303,6 @@ class Drawer(db.Model):
     counted: Mapped[int | None] = mapped_column(BigInteger)
     expected: Mapped[int | None] = mapped_column(BigInteger)
     difference: Mapped[int | None] = mapped_column(BigInteger)
+    banked: Mapped[int | None] = mapped_column(BigInteger)
     note: Mapped[str] = mapped_column(Text, default="")
     version: Mapped[int] = mapped_column(default=0)

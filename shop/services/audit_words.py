@@ -36,6 +36,11 @@ VERBS = {
     "repair.merge_undone": "Merge into {into} undone, back to {to}",
     "repair.absorption_undone": "Gave {merged} back: it is a ticket of its own again",
     "repair.deleted": "Deleted: made by mistake",
+    "payment.settled": "Paid {amount} by {provider}",
+    "payment.refunded": "Gave back {amount} by {provider}",
+    "drawer.opened": "Opened the till with {float}",
+    "drawer.moved": "Moved {amount} in the till by hand",
+    "drawer.closed": "Closed the till: {counted} counted, {expected} expected",
     "bulk_run.started": "Began a change of {tickets} tickets",
     "bulk_run.finished": "Finished a change of many tickets",
     "bulk_run.cancel_asked": "Stopped a change of many tickets",
@@ -90,6 +95,7 @@ KINDS = {
     "role_view": "First views of roles",
     "staff": "Staff",
     "location": "Branches",
+    "drawer": "Tills",
     "device_model": "Catalogue",
     "customer_account": "Customer accounts",
 }
@@ -104,6 +110,8 @@ _PRIORITIES = {1: "urgent", 2: "high", 3: "normal"}
 _SAID_ELSEWHERE = ("from", "to", "fields", "changes", "total", "currency", "role")
 LOCALE = "en_GB"
 _NOBODY = "nobody"
+# Minor units of the currency that the same fact names.
+_MONEY = frozenset({"amount", "banked", "counted", "expected", "float"})
 _SLUG = re.compile("[a-z]+(_[a-z]+)*")
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00$")
 
@@ -119,7 +127,7 @@ class Change:
 
 def sentence_of(verb: str, body: Mapping, *, names: Mapping[str, str]) -> str:
     """One short sentence; the verb itself where no words are kept for it."""
-    facts = _Facts({key: _value(verb, key, value, names) for key, value in body.items()})
+    facts = _Facts({key: _value(verb, key, value, names) for key, value in _in_money(body).items()})
     words = VERBS.get(verb) or _plain(verb.partition(".")[2]).capitalize().replace("{", "{{").replace("}", "}}")
     return words.format_map(facts)
 
@@ -138,12 +146,22 @@ def changes_of(
         changes.append(Change("total", None, format_money(Money(body["total"], body["currency"]), LOCALE)))
     changes += [
         Change(_plain(key), None, _value(verb, key, value, names))
-        for key, value in body.items()
+        for key, value in _in_money(body).items()
         if key not in _SAID_ELSEWHERE
     ]
     if erased:
         changes.append(Change("personal details", None, "erased"))
     return tuple(changes)
+
+
+def _in_money(body: Mapping) -> Mapping:
+    """Amounts as people read them."""
+    if "currency" not in body:
+        return body
+    return {
+        key: format_money(Money(value, body["currency"]), LOCALE) if key in _MONEY and type(value) is int else value
+        for key, value in body.items()
+    }
 
 
 def _change(field: str, value) -> Change:
