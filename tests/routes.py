@@ -20,6 +20,7 @@ from shop.models.catalogue import DeviceModel
 from shop.models.event import Delivery, DeliveryState, Event
 from shop.models.location import Block
 from shop.models.outbox import OutboxMessage
+from shop.models.payment import Drawer, Payment
 from shop.models.repair import Repair
 from shop.models.roster import Absence
 from shop.models.saved_view import SavedView
@@ -81,6 +82,13 @@ RIGHTS: dict[str, str] = {
     "repairs.ended": "repair.view",
     "repairs.labels": "repair.view",
     "repairs.export": "repair.export",
+    "repairs.pay": "payment.take",
+    "repairs.refund": "payment.refund",
+    "till.index": "drawer.use",
+    "till.open": "drawer.use",
+    "till.move": "drawer.use",
+    "till.close": "drawer.close",
+    "till.report": "drawer.use",
     "repairs.mails": "customer.consent",
     "views.index": "repair.view",
     "views.new": "view.save",
@@ -183,6 +191,7 @@ RIGHTS: dict[str, str] = {
 # Dangerous: who may is asked for the password again.
 SUDO = {
     "repairs.delete",
+    "repairs.refund",
     "staff.new",
     "staff.role",
     "staff.disable",
@@ -210,6 +219,8 @@ class World:
     draft_id: int
     block_id: int
     run_id: int
+    drawer_id: int
+    payment_id: int
 
     def path(self, rule: Rule) -> str:
         values = {name: self._value(rule, name) for name in rule.arguments}
@@ -279,6 +290,15 @@ def make_world(repair: Repair, *, target: Staff, sign_in: SignIn | None = None) 
         reason="Stocktaking",
     )  # fmt: skip
     db.session.add(block)
+    drawer = Drawer(
+        location_id=repair.location_id, opened_by=target.id, float_amount=0, minimum_float=0, version=0,
+        closed_by=target.id, closed_at=utc_now(), counted=0, expected=0, difference=0, banked=0,
+    )  # fmt: skip
+    payment = Payment(
+        repair_id=repair.id, provider="cash", purpose="balance", amount=100, currency="GBP", state="paid", captured=100,
+        actor="system",
+    )  # fmt: skip
+    db.session.add_all((drawer, payment))
     owner_id = sign_in.staff_id if sign_in else target.id
     view = SavedView(slug="kept", name="Kept", owner_id=owner_id, is_shared=False, arguments="{}", version=0)
     db.session.add(view)
@@ -296,5 +316,7 @@ def make_world(repair: Repair, *, target: Staff, sign_in: SignIn | None = None) 
         draft_id=typed.id,
         block_id=block.id,
         run_id=run.id,
+        drawer_id=drawer.id,
+        payment_id=payment.id,
         device_id=db.session.scalars(select(DeviceModel.id).order_by(DeviceModel.id)).first(),
     )

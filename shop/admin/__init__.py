@@ -28,6 +28,7 @@ from shop.admin import (
     sockets,
     staff,
     style,
+    till,
     undo,
     views,
 )
@@ -42,6 +43,6 @@ def init_app(app: Flask) -> None:
     admin = console.init_app(app, index=home.Home)
     admin.add_view(RepairsView("Repairs", path="repairs"))
     system = (health, staff, account, recover, undo, style)
-    work = (bulk, find, palette, calendar, check_in, opening, load, next_ticket, roster, views)
+    work = (bulk, find, palette, calendar, check_in, opening, load, next_ticket, roster, till, views)
     for screen in (*work, catalogue, price_rules, promises, audit, outbox, *system):
         screen.init_app(admin)

@@ -42,6 +42,10 @@ NAVIGATION = (
         ),
     ),
     (
+        _l("Money"),
+        ((_l("Till"), "wallet", "/admin/till/", "drawer.use", False),),
+    ),
+    (
         _l("Insight"),
         (
             (_l("Promises"), "circle-check", "/admin/promises/", "promise.view", False),

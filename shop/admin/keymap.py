@@ -46,6 +46,7 @@ KEYS = (
     Key("labels", "l", _l("Print labels"), "repair.view"),
     Key("branch", "h", _l("Hand over to another branch"), "repair.edit"),
     Key("duplicate", "d", _l("Merge into another ticket, as its duplicate"), "repair.merge"),
+    Key("pay", "y", _l("Take a payment"), "payment.take", {"ticket": _l("payment")}),
     Key("edit", "e", _l("Edit the ticket"), "repair.edit", {"ticket": _l("edit")}),
     Key("undo", "z", _l("Undo what you did a moment ago"), "act.undo"),
     Key("copy", ".", _l("Copy the ticket number"), "repair.view"),

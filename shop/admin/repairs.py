@@ -17,6 +17,7 @@ from shop.admin.board import board_page, changed_cards
 from shop.admin.console import ConsoleView, show
 from shop.admin.endings import EndingActs
 from shop.admin.keymap import foot_keys
+from shop.admin.money import MoneyActs
 from shop.admin.queue_rows import asked, changes, choices, day_ends, render_rows, tabs
 from shop.admin.takeaway import TakeawayActs
 from shop.admin.ticket import ticket_facts
@@ -43,7 +44,7 @@ _ACTS = {
 }
 
 
-class RepairsView(TriageActs, EndingActs, TakeawayActs, ConsoleView):
+class RepairsView(TriageActs, EndingActs, TakeawayActs, MoneyActs, ConsoleView):
     @expose("/")
     @requires("repair.view")
     def index(self):

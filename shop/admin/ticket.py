@@ -7,11 +7,23 @@ from datetime import datetime
 from flask import request
 from flask_login import current_user
 
+from shop.admin.money import WAYS
 from shop.models.base import utc_now
 from shop.models.event import Event
 from shop.models.repair import Note, Repair
 from shop.models.workflow import MAIN_ROAD, NEVER_LATE, State
-from shop.services import appointments, bookings, endings, locations, promise_view, repairs, staff, told, undo
+from shop.services import (
+    appointments,
+    bookings,
+    endings,
+    locations,
+    payment_view,
+    promise_view,
+    repairs,
+    staff,
+    told,
+    undo,
+)
 from shop.services.memory import LogState, recall
 from shop.services.told import Outcome, Told
 
@@ -37,6 +49,8 @@ _ICONS = {
     "repair.relocation_undone": "undo-2",
     "repair.tagged": "tag",
     "repair.untagged": "tag",
+    "payment.settled": "banknote",
+    "payment.refunded": "undo-2",
     "repair.merged": "git-merge",
     "repair.absorbed": "git-merge",
     "repair.merge_undone": "undo-2",
@@ -87,6 +101,8 @@ def ticket_facts(repair: Repair, *, state: LogState, note: str = "", note_faults
         "has_branches": len(branches) > 1,
         "waiting": [message for message in messages.values() if message.outcome == Outcome.WAITING],
         "offer": _offer_for(repair),
+        "money": payment_view.of_repair(repair),
+        "ways": WAYS,
         "people": people,
         "ending": ending,
         "may_act": may_act,
@@ -130,7 +146,7 @@ def _entry(event: Event, texts: dict[int, str], people: dict[int, str], branches
     return Entry(
         version=event.version,
         icon=_ICONS.get(event.verb, "circle-dot"),
-        verb=event.verb.removeprefix("repair."),
+        verb=event.verb.removeprefix("repair.").replace(".", "_"),
         at=datetime.fromisoformat(event.at),
         by=people.get(_staff_id(event.actor), ""),
         body=body,

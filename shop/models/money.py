@@ -4,6 +4,8 @@ Rounding rule of the whole shop: half away from zero, so 0.5 becomes 1 and -0.5 
 Percentages are basis points (1 % is 100), exchange rates are millionths.
 """
 
+import re
+import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -110,6 +112,40 @@ def divide_rounded(numerator: int, denominator: int) -> int:
     quotient, remainder = divmod(abs(_require_int(numerator)), denominator)
     rounded = quotient + (2 * remainder >= denominator)
     return rounded if numerator >= 0 else -rounded
+
+
+def read_money(text: str, currency: str) -> int | None:
+    """Minor units of what a person typed: 20, 20.5, 20,50, 1,234.50, £ 20 or R$ 1.234,50. None for anything else.
+
+    Either mark may stand before the decimals; thousands are grouped by the mark that the currency's people use.
+    """
+    plain = "".join(one for one in text if not one.isspace() and unicodedata.category(one) != "Sc").removeprefix("R")
+    found = _typed(currency).fullmatch(plain)
+    if not found:
+        return None
+    whole = re.sub("[.,]", "", found["plain"] or found["grouped"])
+    cents = found["cents"] or found["cents_too"] or ""
+    value = int(whole + cents.ljust(minor_digits(currency), "0"))
+    return -value if found["sign"] else value
+
+
+def plain_money(amount: int, currency: str) -> str:
+    """For a field, as `read_money` reads it: 189.00."""
+    return f"{Decimal(amount).scaleb(-minor_digits(currency)):.{minor_digits(currency)}f}"
+
+
+@cache
+def _typed(currency: str) -> re.Pattern:
+    group, decimal = (r"\.", ",") if currency == "BRL" else (",", r"\.")
+    digits = minor_digits(currency)
+    cents, cents_too = (
+        rf"(?:{mark}(?P<{name}>\d{{1,{digits}}}))?" if digits else f"(?P<{name}>)"
+        for mark, name in (("[.,]", "cents"), (decimal, "cents_too"))
+    )
+    return re.compile(
+        rf"(?P<sign>-?)(?:(?P<plain>\d{{1,12}}){cents}|(?P<grouped>\d{{1,3}}(?:{group}\d{{3}}){{1,3}}){cents_too})",
+        re.ASCII,
+    )
 
 
 @cache

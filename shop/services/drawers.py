@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from flask_babel import gettext as _
 from sqlalchemy import case, func, select
@@ -166,7 +167,7 @@ def close_drawer(drawer: Drawer, counts: Mapping[int, int], *, banked: int, note
     drawer.counted, drawer.expected, drawer.difference = counted, expected, counted - expected
     drawer.banked, drawer.note = banked, note
     drawer.closed_at, drawer.closed_by = utc_now(), actor.id
-    facts = {"currency": drawer.currency, "actor": actor, "drawer_id": drawer.id}
+    facts: dict[str, Any] = {"currency": drawer.currency, "actor": actor, "drawer_id": drawer.id}
     if drawer.difference:
         ledger.post(
             f"drawer:{drawer.id}:difference", Kind.DRAWER, drawer_difference_posting(drawer.difference), **facts

@@ -2,7 +2,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shop.models.money import Money, divide_rounded, format_money, minor_digits, split_inclusive
+from shop.models.money import (
+    Money,
+    divide_rounded,
+    format_money,
+    minor_digits,
+    plain_money,
+    read_money,
+    split_inclusive,
+)
 
 amounts = st.integers(min_value=-(10**12), max_value=10**12)
 
@@ -107,3 +115,23 @@ def test_split_adds_up_and_mirrors_refunds(amount, rate):
 )
 def test_money_is_written_as_the_reader_writes_it(money, locale, whole, text):
     assert format_money(money, locale, whole=whole).replace("\xa0", " ") == text
+
+
+@pytest.mark.parametrize(
+    ("typed", "currency", "minor"),
+    [
+        ("20", "GBP", 2_000), ("20.5", "GBP", 2_050), ("20,50", "GBP", 2_050), ("£ 1,234.50", "GBP", 123_450),
+        ("R$ 1.234,50", "BRL", 123_450), ("1,234", "GBP", 123_400), ("1.234", "BRL", 123_400), ("0", "GBP", 0),
+        ("-5.00", "GBP", -500), ("1,234", "JPY", 1_234), ("007", "GBP", 700), ("12,345,678.90", "GBP", 1_234_567_890),
+        ("", "GBP", None), ("abc", "GBP", None), ("1.2.3", "GBP", None), ("20.555", "GBP", None),
+        ("20.5555", "GBP", None), ("20.", "GBP", None), ("1e9", "GBP", None), ("--5", "GBP", None),
+        ("٣", "GBP", None), ("9" * 13, "GBP", None), ("12.5", "JPY", None), ("1,23,456", "GBP", None),
+    ],
+)  # fmt: skip
+def test_typed_amount_is_read_as_people_mean_it(typed, currency, minor):
+    assert read_money(typed, currency) == minor
+
+
+@given(amount=st.integers(-(10**12), 10**12), currency=st.sampled_from(["GBP", "BRL", "JPY", "EUR"]))
+def test_field_shows_an_amount_as_it_is_read(amount, currency):
+    assert read_money(plain_money(amount, currency), currency) == amount

@@ -6,6 +6,7 @@ import { holdFocus, keepOpen } from "./focus.js";
 import { openForm, registerKeys } from "./keys.js";
 import { rememberTicket } from "./recent.js";
 import { leave, startWay, step } from "./ticket_way.js";
+import "./till.js";
 
 const page = () => document.getElementById("ticket");
 const number = page().dataset.ticket ?? page().dataset.editing;
@@ -141,6 +142,7 @@ const keys = {
   branch: () => useControl("h"),
   duplicate: () => useControl("d"),
   labels: () => document.querySelector("#ticket [data-label]")?.click() ?? true,
+  pay: () => useControl("y"),
   edit: () => useControl("e"),
   note: writeNote,
   copy: () => copyNumber(number),

@@ -1,0 +1,108 @@
+"""Money of one ticket: taken at the counter and given back. HTTP in, a dialog or the news out."""
+
+from flask import flash, redirect, request, url_for
+from flask_admin import expose
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_login import current_user
+
+from shop.admin.access import requires
+from shop.admin.answers import dialog, done, refused
+from shop.extensions import db, htmx
+from shop.filters import money as in_words
+from shop.models.cash import likely_tenders
+from shop.models.errors import Invalid
+from shop.models.money import plain_money, read_money
+from shop.models.payment import Provider
+from shop.services import counter, drawers, payment_view, repairs
+
+WAYS = {
+    Provider.CASH: _l("Cash"),
+    Provider.TERMINAL: _l("Card terminal"),
+    Provider.STRIPE: _l("Card online"),
+    Provider.PAYPAL: _l("PayPal"),
+}
+
+
+class MoneyActs:
+    """Part of the screen of repairs: what the counter does with money."""
+
+    @expose("/<string:number>/pay", methods=["GET", "POST"])
+    @requires("payment.take")
+    def pay(self, number: str):
+        if request.method == "GET":
+            return _pay_form(repairs.get_workable(number))
+        repair, form = repairs.lock_repair(number), request.form
+        try:
+            taken = counter.take(
+                repair, _amount("amount", repair.currency), provider=form.get("provider", ""),
+                tendered=_amount("tendered", repair.currency, needed=False), slip=form.get("slip", ""),
+                actor=current_user.actor,
+            )  # fmt: skip
+        except Invalid as error:
+            return refused(_pay_form, number, faults=error.fields, status=422)
+        db.session.commit()
+        return _taken(repair, taken)
+
+    @expose("/<string:number>/payments/<row_id:payment_id>/refund", methods=["GET", "POST"])
+    @requires("payment.refund", sudo=True)
+    def refund(self, number: str, payment_id: int):
+        if request.method == "GET":
+            return _refund_form(repairs.get_workable(number), payment_id=payment_id)
+        repair = repairs.lock_repair(number)
+        payment = payment_view.lock_payment_of(repair, payment_id)
+        try:
+            amount = _amount("amount", payment.currency)
+            counter.give_back(payment, amount, reason=request.form.get("reason", ""), actor=current_user.actor)
+        except Invalid as error:
+            return refused(_refund_form, number, payment_id=payment_id, faults=error.fields, status=422)
+        db.session.commit()
+        return done(number, _("%(amount)s given back", amount=in_words(amount, payment.currency)))
+
+
+def _taken(repair, taken: counter.Taken):
+    """The change stands there until somebody has counted it out; without a script it is on the ticket's page."""
+    amount = in_words(taken.payment.amount, repair.currency)
+    if not taken.change:
+        return done(repair.number, _("%(amount)s taken", amount=amount))
+    words = _("%(amount)s taken. Change: %(change)s", amount=amount, change=in_words(taken.change, repair.currency))
+    if not htmx:
+        flash(words, "success")
+        return redirect(url_for("repairs.ticket", number=repair.number), 303)
+    return dialog(
+        "admin/money/change.html", "change", title=_("Change"), repair=repair, change=taken.change,
+        tendered=taken.payment.tendered, taken=taken,
+    )  # fmt: skip
+
+
+def _pay_form(repair, *, faults=None):
+    balance = payment_view.of_repair(repair).balance
+    typed = request.form
+    amount = typed.get("amount") or plain_money(max(balance.owed, 0), repair.currency)
+    return dialog(
+        "admin/money/pay.html", "pay_form", title=_("Take a payment for %(number)s", number=repair.number),
+        repair=repair, balance=balance, faults=faults or {}, amount=amount, tendered=typed.get("tendered", ""),
+        slip=typed.get("slip", ""), provider=typed.get("provider", Provider.CASH), ways=WAYS,
+        is_open=drawers.find_in_use(repair.location_id) is not None,
+        tenders=[plain_money(sum_, repair.currency) for sum_ in likely_tenders(balance.owed, repair.currency)]
+        if balance.owed > 0 else [],
+    )  # fmt: skip
+
+
+def _refund_form(repair, *, payment_id: int, faults=None):
+    payment = payment_view.get_payment_of(repair, payment_id)
+    left = payment.captured - payment.refunded
+    return dialog(
+        "admin/money/refund.html", "refund_form", title=_("Give back on %(number)s", number=repair.number),
+        repair=repair, payment=payment, left=left, ways=WAYS, faults=faults or {},
+        amount=request.form.get("amount") or plain_money(left, payment.currency), reason=request.form.get("reason", ""),
+    )  # fmt: skip
+
+
+def _amount(field: str, currency: str, *, needed: bool = True) -> int | None:
+    """Minor units; 0 stands for what is no amount, which is refused with the field's own words."""
+    typed = request.form.get(field, "").strip()
+    if not typed and not needed:
+        return None
+    value = read_money(typed, currency)
+    return 0 if value is None else value

@@ -1,0 +1,56 @@
+"""What people see of the money of one repair."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import selectinload
+
+from shop.extensions import db
+from shop.models.errors import NotFound
+from shop.models.payment import Payment, PaymentState
+from shop.models.repair import Repair
+from shop.services import ledger
+
+# An attempt that came to nothing is the business of the page of payments.
+_SHOWN = (PaymentState.PAID, PaymentState.AUTHORISED, PaymentState.PROCESSING)
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyOfRepair:
+    """`payments` in the order in which they were made, with what went back."""
+
+    balance: ledger.RepairBalance
+    payments: tuple[Payment, ...]
+
+
+def of_repair(repair: Repair) -> MoneyOfRepair:
+    """Two statements; a third where something was paid."""
+    query = (
+        select(Payment)
+        .where(Payment.repair_id == repair.id, Payment.state.in_(_SHOWN))
+        .order_by(Payment.id)
+        .options(selectinload(Payment.refunds))
+    )
+    return MoneyOfRepair(ledger.repair_balance(repair), tuple(db.session.scalars(query)))
+
+
+def get_payment_of(repair: Repair, payment_id: int) -> Payment:
+    """Raises NotFound for another repair's payment too."""
+    return _found(_one(repair, payment_id))
+
+
+def lock_payment_of(repair: Repair, payment_id: int) -> Payment:
+    """The same, its row locked for this transaction."""
+    query = _one(repair, payment_id).with_for_update(of=Payment)
+    return _found(query.execution_options(populate_existing=True))
+
+
+def _one(repair: Repair, payment_id: int) -> Select:
+    return select(Payment).where(Payment.id == payment_id, Payment.repair_id == repair.id)
+
+
+def _found(query: Select) -> Payment:
+    payment = db.session.scalar(query)
+    if payment is None:
+        raise NotFound("There is no such payment.")
+    return payment
