@@ -20,6 +20,7 @@ from shop.admin import (
     opening,
     outbox,
     palette,
+    payments,
     price_rules,
     promises,
     recover,
@@ -43,6 +44,6 @@ def init_app(app: Flask) -> None:
     admin = console.init_app(app, index=home.Home)
     admin.add_view(RepairsView("Repairs", path="repairs"))
     system = (health, staff, account, recover, undo, style)
-    work = (bulk, find, palette, calendar, check_in, opening, load, next_ticket, roster, till, views)
+    work = (bulk, find, palette, calendar, check_in, opening, load, next_ticket, roster, payments, till, views)
     for screen in (*work, catalogue, price_rules, promises, audit, outbox, *system):
         screen.init_app(admin)

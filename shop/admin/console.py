@@ -43,7 +43,10 @@ NAVIGATION = (
     ),
     (
         _l("Money"),
-        ((_l("Till"), "wallet", "/admin/till/", "drawer.use", False),),
+        (
+            (_l("Payments"), "banknote", "/admin/payments/", "payment.view", False),
+            (_l("Till"), "wallet", "/admin/till/", "drawer.use", False),
+        ),
     ),
     (
         _l("Insight"),

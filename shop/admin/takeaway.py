@@ -94,7 +94,7 @@ class TakeawayActs:
         name = f"repairs-{to_user_timezone(utc_now()):%Y-%m-%d}.csv"
         headers = {"Content-Disposition": f"attachment; filename={name}"}
         body = stream_with_context(_file(rows, columns, actor))
-        return Response(body, mimetype="text/csv; charset=utf-8", headers=headers)
+        return Response(body, mimetype="text/csv", headers=headers)
 
 
 def label_name(name: str) -> str:

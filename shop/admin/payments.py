@@ -1,0 +1,136 @@
+"""Payments: the list, one payment with its whole conversation, disputes, and the file for the accountant."""
+
+from collections.abc import Iterator
+from datetime import date
+
+from flask import Response, request, stream_with_context
+from flask_admin import Admin, expose
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_babel import to_user_timezone
+
+from shop.admin.access import requires
+from shop.admin.cells import MARK, line
+from shop.admin.console import ConsoleView, show
+from shop.admin.forms import place
+from shop.admin.money import WAYS
+from shop.locales import select_timezone
+from shop.models.base import utc_now
+from shop.models.money import plain_money
+from shop.services import payment_list, staff
+from shop.services.payment_list import STATES, Filters
+
+STATE_WORDS = {
+    "created": _l("begun"),
+    "action_needed": _l("waits for the customer"),
+    "processing": _l("on its way"),
+    "authorised": _l("authorised"),
+    "paid": _l("paid"),
+    "failed": _l("failed"),
+    "cancelled": _l("given up"),
+    "open": _l("undecided"),
+    "refunded": _l("given back"),
+    "disputed": _l("disputed"),
+    "faulty": _l("to be looked at"),
+}
+FAULT_WORDS = {
+    "mismatch": _l("The provider names another amount or currency than we asked for. It is not counted as paid."),
+    "late": _l("It came after the booking was given up. Book again or give it back."),
+    "overpaid": _l("More came than was owed. Give the rest back, or keep it for further work."),
+}
+PURPOSES = {
+    "deposit": _l("deposit"),
+    "full": _l("all of it"),
+    "balance": _l("part or rest"),
+    "approved": _l("approved quote"),
+}
+_YEARS = range(2000, 2101)
+_COLUMNS = (
+    "payment", "time", "ticket", "way", "purpose", "state", "currency", "amount", "taken", "given back", "fee",
+    "reference", "real money",
+)  # fmt: skip
+
+
+class PaymentsView(ConsoleView):
+    @expose("/")
+    @requires("payment.view")
+    def index(self):
+        filters, faults = _asked()
+        before = place("before")
+        page = payment_list.read_page(filters, zone=select_timezone(), before=before)
+        return show(
+            "admin/payments/list.html", status=422 if faults else 200, filters=filters, faults=faults, page=page,
+            before=before, states=STATES, state_words=STATE_WORDS, ways=WAYS, purposes=PURPOSES,
+            trouble=payment_list.count_trouble(),
+        )  # fmt: skip
+
+    @expose("/<row_id:payment_id>")
+    @requires("payment.view")
+    def payment(self, payment_id: int):
+        found = payment_list.get_payment(payment_id)
+        return show(
+            "admin/payments/payment.html", found=found, payment=found.payment, ways=WAYS, state_words=STATE_WORDS,
+            fault_words=FAULT_WORDS, purposes=PURPOSES, people=_people(found),
+        )  # fmt: skip
+
+    @expose("/disputes")
+    @requires("payment.view")
+    def disputes(self):
+        return show("admin/payments/disputes.html", disputes=payment_list.open_disputes(), ways=WAYS, now=utc_now())
+
+    @expose("/export")
+    @requires("ledger.view")
+    def export(self):
+        """What the list selects as CSV, amounts as plain numbers, times by the shop's clock."""
+        filters, _faults = _asked()
+        body = stream_with_context(_file(filters))
+        name = f"payments-{to_user_timezone(utc_now()):%Y-%m-%d}.csv"
+        headers = {"Content-Disposition": f"attachment; filename={name}"}
+        return Response(body, mimetype="text/csv", headers=headers)
+
+
+def _asked() -> tuple[Filters, dict[str, str]]:
+    """What of the address can be used, and what is wrong with the rest, by field."""
+    text = {name: request.args.get(name, "")[:100].replace("\0", "").strip() for name in Filters.__dataclass_fields__}
+    faults, days = {}, {}
+    for name in ("since", "until"):
+        try:
+            days[name] = _day(text[name]) if text[name] else None
+        except ValueError:
+            days[name], faults[name] = None, _("Write a day of this century as 2026-11-24.")
+    known = {"state": STATES, "provider": tuple(WAYS)}
+    for name, values in known.items():
+        if text[name] and text[name] not in values:
+            text[name], faults[name] = "", _("There is no such choice.")
+    return Filters(state=text["state"], provider=text["provider"], q=text["q"], **days), faults
+
+
+def _day(text: str) -> date:
+    day = date.fromisoformat(text)
+    if day.year not in _YEARS:
+        raise ValueError(text)
+    return day
+
+
+def _people(found: payment_list.Whole) -> dict[str, str]:
+    """The names behind the references of whoever acted."""
+    references = {found.payment.actor, *(refund.actor for refund in found.payment.refunds)}
+    ids = {int(reference.partition(":")[2]) for reference in references if reference.startswith("staff:")}
+    names = staff.names(ids)
+    return {f"staff:{key}": name for key, name in names.items()} | {
+        "customer": _("the customer"), "system": _("the system"),
+    }  # fmt: skip
+
+
+def _file(filters: Filters) -> Iterator[str]:
+    yield MARK + line(_COLUMNS)
+    for row in payment_list.read_all(filters, zone=select_timezone()):
+        amounts = (plain_money(value, row.currency) for value in (row.amount, row.captured, row.refunded, row.fee))
+        yield line((
+            row.id, f"{to_user_timezone(row.created_at):%Y-%m-%d %H:%M}", row.number, row.provider, row.purpose,
+            row.state, row.currency, *amounts, row.provider_ref or "", "yes" if row.livemode else "no",
+        ))  # fmt: skip
+
+
+def init_app(admin: Admin) -> None:
+    admin.add_view(PaymentsView("Payments", path="payments"))

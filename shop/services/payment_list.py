@@ -1,0 +1,171 @@
+"""The payments of the shop, newest first: filtered, searched, a page at a time however many there are."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Row, Select, func, or_, select
+from sqlalchemy.orm import joinedload, selectinload
+
+from shop import database
+from shop.extensions import db
+from shop.models.base import utc_now
+from shop.models.customer import Customer
+from shop.models.errors import NotFound
+from shop.models.payment import UNDECIDED, Dispute, DisputeState, Payment, PaymentState, ProviderCall, ProviderEvent
+from shop.models.repair import Repair
+from shop.services import numbers, queue
+from shop.services.filters import parse_filters
+from shop.services.statements import as_written
+
+PAGE, BATCH = 50, 500
+# A search by name looks at the payments of so many tickets.
+MOST_TICKETS = 1_000
+# Slug -> what it selects. `open`: something may still come of it.
+STATES = ("paid", "open", "failed", "cancelled", "refunded", "disputed", "faulty")
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What the address asks for; days are days of the shop, both included."""
+
+    state: str = ""
+    provider: str = ""
+    q: str = ""
+    since: date | None = None
+    until: date | None = None
+
+    def arguments(self) -> dict[str, str]:
+        values = {"state": self.state, "provider": self.provider, "q": self.q, "since": self.since, "until": self.until}
+        return {name: str(value) for name, value in values.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """`next` is where the next page begins; `is_cut` if a search found more tickets than it looks at."""
+
+    rows: Sequence[Row]
+    next: int | None
+    is_cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A payment with everything that was said about it."""
+
+    payment: Payment
+    calls: Sequence[ProviderCall]
+    events: Sequence[ProviderEvent]
+
+
+def read_page(filters: Filters, *, zone: str, before: int | None = None, most: int = PAGE) -> Page:
+    """Rows of id, moment, ticket, customer, way, state and amounts. One statement, one more for a search by words."""
+    query, is_cut = _filtered(filters, zone)
+    if before is not None:
+        query = query.where(Payment.id < before)
+    rows = db.session.execute(query.order_by(Payment.id.desc()).limit(as_written(most + 1))).all()
+    return Page(rows[:most], rows[most - 1].id if len(rows) > most else None, is_cut)
+
+
+def read_all(filters: Filters, *, zone: str) -> Iterator[Row]:
+    """Every row, a batch at a time: nobody waits for a slow download."""
+    before: int | None = None
+    while True:
+        with database.reading():
+            page = read_page(filters, zone=zone, before=before, most=BATCH)
+            db.session.rollback()
+        yield from page.rows
+        if page.next is None:
+            return
+        before = page.next
+
+
+def get_payment(payment_id: int) -> Whole:
+    """Raises NotFound."""
+    payment = db.session.scalar(
+        select(Payment)
+        .where(Payment.id == payment_id)
+        .options(
+            joinedload(Payment.repair).joinedload(Repair.customer),
+            selectinload(Payment.refunds),
+            selectinload(Payment.disputes),
+        )
+    )
+    if payment is None:
+        raise NotFound("There is no such payment.")
+    calls = select(ProviderCall).where(ProviderCall.payment_id == payment_id).order_by(ProviderCall.id)
+    events = select(ProviderEvent).where(ProviderEvent.payment_id == payment_id).order_by(ProviderEvent.id)
+    return Whole(payment, db.session.scalars(calls).all(), db.session.scalars(events).all())
+
+
+def open_disputes() -> Sequence[Dispute]:
+    """Those that wait for our answer or the bank's, the most pressing first."""
+    return db.session.scalars(
+        select(Dispute)
+        .where(Dispute.state.in_((DisputeState.OPEN, DisputeState.ANSWERED)))
+        .order_by(Dispute.due_by, Dispute.id)
+        .options(joinedload(Dispute.payment).joinedload(Payment.repair))
+    ).all()
+
+
+def count_trouble() -> dict[str, int]:
+    """How many payments have a fault that a person must look at, and how many disputes are open."""
+    faulty = db.session.scalar(select(func.count()).select_from(Payment).where(Payment.fault != ""))
+    disputes = db.session.scalar(
+        select(func.count()).select_from(Dispute).where(Dispute.state.in_((DisputeState.OPEN, DisputeState.ANSWERED)))
+    )
+    return {"faulty": faulty or 0, "disputed": disputes or 0}
+
+
+def _filtered(filters: Filters, zone: str) -> tuple[Select, bool]:
+    query = (
+        select(
+            Payment.id, Payment.created_at, Payment.provider, Payment.purpose, Payment.state, Payment.amount,
+            Payment.captured, Payment.refunded, Payment.fee, Payment.currency, Payment.fault, Payment.failure_code,
+            Payment.provider_ref, Payment.livemode, Repair.number, Customer.name.label("customer"),
+        )
+        .join(Repair, Repair.id == Payment.repair_id)
+        .join(Customer, Customer.id == Repair.customer_id)
+    )  # fmt: skip
+    if filters.state:
+        query = query.where(_state_condition(filters.state))
+    if filters.provider:
+        query = query.where(Payment.provider == filters.provider)
+    if filters.since:
+        query = query.where(Payment.created_at >= _midnight(filters.since, zone))
+    if filters.until:
+        query = query.where(Payment.created_at < _midnight(filters.until + timedelta(days=1), zone))
+    if not filters.q:
+        return query, False
+    found, is_cut = _searched(filters.q)
+    return query.where(found), is_cut
+
+
+def _state_condition(state: str):
+    match state:
+        case "open":
+            return Payment.state.in_(UNDECIDED)
+        case "refunded":
+            return Payment.refunded > 0
+        case "faulty":
+            return Payment.fault != ""
+        case "disputed":
+            return Payment.id.in_(select(Dispute.payment_id))
+    return Payment.state == PaymentState(state)
+
+
+def _searched(q: str):
+    """By a reference of the provider, by a ticket, or by the words of the ticket's search."""
+    number = numbers.read_one(q)
+    if number and number.kind == "ticket":
+        return Payment.repair_id == select(Repair.id).where(Repair.number == number.key).scalar_subquery(), False
+    if "_" in q or (q.isascii() and q.isalnum() and q == q.upper() and any(map(str.isdigit, q))):
+        return or_(Payment.provider_ref == q, Payment.charge_ref == q), False
+    filters = parse_filters({"view": "all", "q": q})
+    ids = queue.ids(filters, me=0, day_ends=utc_now(), most=MOST_TICKETS + 1)
+    return Payment.repair_id.in_(list(ids[:MOST_TICKETS])), len(ids) > MOST_TICKETS
+
+
+def _midnight(day: date, zone: str) -> datetime:
+    return datetime.combine(day, time(), ZoneInfo(zone))

@@ -1,0 +1,200 @@
+"""Money at the counter as the browser sees it: the dialog on a ticket, and the till."""
+
+import json
+import re
+
+import pytest
+from sqlalchemy import select
+
+from shop.extensions import db
+from shop.models.payment import Drawer, Payment, Refund
+from shop.services import ledger
+from tests import factories
+
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def iphone(cracked_iphone, session):
+    cracked_iphone.total = 18_900
+    session.commit()
+    return cracked_iphone
+
+
+@pytest.fixture
+def counter(browser_of, front_desk):
+    """A browser at the counter, with 100 pounds in the till."""
+    browser = browser_of(front_desk)
+    assert browser.post("/admin/till/open", data={"float": "100.00", "minimum": "100"}).status_code == 303
+    return browser
+
+
+def pay(browser, repair, *, headers=None, **form):
+    form = {"amount": "189.00", "provider": "cash", **form}
+    return browser.post(f"/admin/repairs/{repair.number}/pay", data=form, headers=headers or {})
+
+
+def text_of(html: str) -> str:
+    return " ".join(re.sub("<[^>]+>", " ", html).split())
+
+
+def test_payment_without_a_script_leads_back_to_the_ticket_with_the_change(counter, iphone):
+    answer = pay(counter, iphone, tendered="£200")
+
+    page = text_of(counter.get(answer.location).text)
+    assert (answer.status_code, answer.location) == (303, f"/admin/repairs/{iphone.number}")
+    assert "£189.00 taken. Change: £11.00" in page
+    assert "£0.00 owed: all of £189.00 is paid" in page
+    assert "£189.00 paid cash" in page
+
+
+def test_payment_in_the_dialog_shows_the_change_until_it_is_counted_out(counter, iphone):
+    answer = pay(counter, iphone, tendered="200", headers=HTMX)
+
+    assert answer.status_code == 200
+    assert answer.headers["HX-Retarget"] == "#dialogs"
+    assert "£11.00" in answer.text
+
+
+def test_exact_payment_in_the_dialog_is_a_toast(counter, iphone):
+    answer = pay(counter, iphone, provider="terminal", slip="AUTH 0042", headers=HTMX)
+
+    assert answer.status_code == 204
+    assert json.loads(answer.headers["HX-Trigger"])["toast"]["message"] == f"{iphone.number}: £189.00 taken"
+    assert db.session.scalars(select(Payment.method)).one() == "AUTH 0042"
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ({"amount": "189.01"}, "That is more than is owed."),
+        ({"amount": "much"}, "Enter an amount, such as 20.00."),
+        ({"amount": "-5"}, "Enter an amount, such as 20.00."),
+        ({"amount": "9" * 20}, "Enter an amount, such as 20.00."),
+        ({"tendered": "100"}, "That is less than the amount: take less, or ask for more."),
+        ({"tendered": "a note"}, "That is less than the amount: take less, or ask for more."),
+        ({"provider": "gold"}, "Choose cash or the card terminal."),
+    ],
+)
+@pytest.mark.parametrize("headers", [{}, HTMX], ids=["plain", "htmx"])
+def test_what_cannot_be_taken_comes_back_as_typed(counter, iphone, form, words, headers):
+    answer = pay(counter, iphone, headers=headers, **form)
+
+    assert (answer.status_code, words in answer.text) == (422, True)
+    assert f'value="{form.get("amount", "189.00")}"' in answer.text
+    assert db.session.scalars(select(Payment)).all() == []
+
+
+def test_closed_till_is_said_before_and_after(browser_of, front_desk, iphone):
+    browser = browser_of(front_desk)
+
+    assert "The till of this branch is closed." in browser.get(f"/admin/repairs/{iphone.number}/pay").text
+    answer = pay(browser, iphone)
+
+    assert (answer.status_code, "Open the till first" in answer.text) == (422, True)
+
+
+def test_same_form_sent_twice_takes_once(counter, iphone):
+    form = {"amount": "50", "request_key": "a-key-of-one-form-0001"}
+
+    first, second = pay(counter, iphone, **form), pay(counter, iphone, **form)
+
+    assert (first.status_code, second.status_code) == (303, 303)
+    assert db.session.scalars(select(Payment.amount)).all() == [5_000]
+
+
+def test_technician_sees_what_is_owed_and_takes_nothing(browser_of, technician, iphone):
+    browser = browser_of(technician)
+
+    page = browser.get(f"/admin/repairs/{iphone.number}").text
+
+    assert "£189.00" in page
+    assert "/pay" not in page
+    assert pay(browser, iphone).status_code == 404
+
+
+def test_refund_is_asked_for_with_a_reason_by_who_may(counter, browser_of, front_desk, manager, iphone):
+    pay(counter, iphone)
+    payment = db.session.scalars(select(Payment)).one()
+    path = f"/admin/repairs/{iphone.number}/payments/{payment.id}/refund"
+    boss = browser_of(manager)
+
+    assert counter.get(path).status_code == 404
+    assert "At most £189.00 is left of it." in boss.get(path).text
+    refused = boss.post(path, data={"amount": "20", "reason": ""})
+    given = boss.post(path, data={"amount": "20", "reason": "Scratched in the shop"})
+
+    assert (refused.status_code, "Say why" in refused.text) == (422, True)
+    assert given.status_code == 303
+    refund = db.session.scalars(select(Refund)).one()
+    assert (refund.amount, refund.reason, refund.state) == (2_000, "Scratched in the shop", "settled")
+    assert ledger.repair_balance(db.session.get(type(iphone), iphone.id)).owed == 2_000
+
+
+def test_payment_of_another_ticket_is_absent(counter, browser_of, manager, iphone, session):
+    pay(counter, iphone)
+    payment = db.session.scalars(select(Payment)).one()
+    other = factories.repair(customer=factories.customer("Ben", email="ben@example.com"))
+
+    answer = browser_of(manager).get(f"/admin/repairs/{other.number}/payments/{payment.id}/refund")
+
+    assert answer.status_code == 404
+
+
+def test_front_desk_counts_blind_and_learns_of_the_difference_afterwards(counter, iphone):
+    pay(counter, iphone)
+
+    before = text_of(counter.get("/admin/till/").text) + text_of(counter.get("/admin/till/close").text)
+    answer = counter.post("/admin/till/close", data={"coin-5000": "5", "coin-2000": "1", "banked": "170"})
+    report = text_of(counter.get(answer.location).text)
+
+    assert "£289.00" not in before
+    assert "Z report 1" in report
+    assert "Expected in the drawer £289.00 Counted £270.00 Difference -£19.00 Banked £170.00" in report
+    assert "Left as the next float £100.00" in report
+
+
+def test_who_may_see_the_books_sees_what_is_expected(counter, browser_of, manager, iphone):
+    pay(counter, iphone)
+    drawer = db.session.scalars(select(Drawer)).one()
+
+    boss, path = browser_of(manager), f"/admin/till/{drawer.id}"
+
+    assert "Expected in the drawer £289.00" in text_of(boss.get("/admin/till/").text)
+    assert "X report" in boss.get(path).text
+    assert counter.get(path).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "form", "words"),
+    [
+        ("open", {"float": "1"}, "The till of this branch is open already."),
+        ("move", {"way": "out", "amount": "500", "reason": "Bank"}, "There is not so much in the drawer."),
+        ("move", {"way": "out", "amount": "5"}, "Say what it is for"),
+        ("move", {"way": "in", "amount": "five", "reason": "Change"}, "Enter an amount, such as 20.00."),
+        ("close", {"coin-5000": "two"}, "Count the pieces of each note and coin"),
+        ("close", {"coin-5000": "1", "banked": "60"}, "Bank at most what was counted."),
+        ("close", {"coin-5000": "1", "banked": "many"}, "Bank at most what was counted."),
+    ],
+)
+def test_till_refuses_what_cannot_be_and_keeps_what_was_typed(counter, path, form, words):
+    answer = counter.post(f"/admin/till/{path}", data=form)
+
+    assert (answer.status_code, words in answer.text) == (422, True)
+    assert all(f'value="{value}"' in answer.text for name, value in form.items() if name not in ("way", "float"))
+    assert db.session.scalars(select(Drawer.closed_at)).all() == [None]
+
+
+def test_cash_put_in_and_taken_out_stands_in_the_report(counter, browser_of, manager):
+    counter.post("/admin/till/move", data={"way": "in", "amount": "40", "reason": "Coins for change"})
+    counter.post("/admin/till/move", data={"way": "out", "amount": "15", "reason": "Window cleaner"})
+
+    page = text_of(browser_of(manager).get("/admin/till/").text)
+
+    assert "Put in: Coins for change" in page
+    assert "Taken out: Window cleaner" in page
+    assert "Expected in the drawer £125.00" in page
+
+
+def test_till_that_is_not_open_cannot_be_counted(browser_of, front_desk):
+    assert browser_of(front_desk).get("/admin/till/close").status_code == 303
