@@ -13,7 +13,9 @@ ROOT = Path(__file__).parents[1]
 KEY = "k" * 32
 NAMES = ("DATABASE_URL", "REDIS_URL", "REDIS_PREFIX", "SECRET_KEY", "BASE_URL", "HOST", "PORT", "THREADS",
          "WEB_PROCESSES", "RATE_LIMITS", "LOG_LEVEL",
-         "LOG_FORMAT", "TRUSTED_PROXIES", "MAIL_FROM")  # fmt: skip
+         "LOG_FORMAT", "TRUSTED_PROXIES", "MAIL_FROM",
+         *(f"COMPANY_{part}" for part in ("NAME", "ADDRESS", "VAT_NUMBER", "NUMBER", "CNPJ", "IBAN", "BIC", "BANK",
+                                          "EMAIL", "PHONE", "WEBSITE", "LOGO", "PAYMENT_DAYS")))  # fmt: skip
 
 NAMES_ON_REDIS = """
 from shop import create_app
@@ -86,6 +88,12 @@ def test_postgresql_addresses_are_taken_as_providers_write_them(environment, sch
         ("DATABASE_URL", "mysql://127.0.0.1/shop"),
         ("DATABASE_URL", "postgresql://127.0.0.1:port/shop"),
         ("SECRET_KEY", "short"),
+        ("COMPANY_NAME", ""),
+        ("COMPANY_VAT_NUMBER", "GB 123 4567 83"),
+        ("COMPANY_CNPJ", "12.ABC.345/01DE-36"),
+        ("COMPANY_IBAN", "GB34 BUKB 2020 1555 5555 55"),
+        ("COMPANY_LOGO", "/dev/null"),
+        ("COMPANY_PAYMENT_DAYS", "365"),
         ("SHOP_DATA", "/dev/null/shop"),
         ("SHOP_DATA", "/dev/null"),
     ],
