@@ -1,9 +1,9 @@
 """What an invoice, a receipt or a credit note says in figures. Pure: no database, no clock, no words.
 
-Prices include VAT. **Rounding rule:** the lines of one rate are added first, then the tax is taken out of their sum once,
-rounded half away from zero; the net is the rest. So lines, rates and total agree to the penny, and no line has a tax of
-its own (HMRC VAT guide, Notice 700, 17.5: rounding is per invoice, not per line).
-A part of an invoice takes with it the same part of each rate, counted from the start of the invoice, so that parts which
+Prices include VAT. **Rounding rule:** the lines of one rate are added first, then the tax is taken out of their sum
+once, rounded half away from zero; the net is the rest. So lines, rates and total agree to the penny, and no line has a
+tax of its own (HMRC's VAT guide, Notice 700, section 17.5, lets the tax be rounded on the total of an invoice).
+A part of an invoice takes with it the same part of each rate, counted from the start of the invoice, so that parts that
 make up the whole make up its tax too.
 """
 

@@ -83,7 +83,7 @@ def format_cnpj(text: str) -> str:
 def is_gb_vat_number(text: str) -> bool:
     """A VAT number of the United Kingdom, with or without its letters, also of a branch (twelve digits).
 
-    The seven weighted digits and the check pair make a multiple of 97, or, of numbers given out since 2010, one less 55.
+    The seven weighted digits and the check pair make a multiple of 97, or in numbers given out since 2010, one less 55.
     Government departments (GD) and health authorities (HA) have no check digits.
     """
     number = compact(text)
