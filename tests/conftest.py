@@ -21,6 +21,7 @@ from tests.translations import compile_catalogues
 
 POSTGRESQL = os.environ.get("TEST_POSTGRESQL_URL", "postgresql+psycopg://127.0.0.1:5432/postgres")
 REFERENCE = ("device_models", "service_categories", "repair_types", "rule_sets", "price_rules", "locations", "closures")
+APPEND_ONLY = ("events", "ledger_transactions", "ledger_entries", "documents")
 GROUPS = {
     "tests/browser/": "browser",
     "tests/test_worker.py": "processes",
@@ -207,10 +208,12 @@ def _clean(app, database: str) -> None:
         return
     tables = [table.name for table in reversed(db.metadata.sorted_tables) if table.name not in REFERENCE]
     with db.engine.begin() as connection:
-        connection.execute(text("ALTER TABLE events DISABLE TRIGGER USER"))
+        for table in APPEND_ONLY:
+            connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
         for table in tables:
             connection.execute(text(f"DELETE FROM {table}"))
         # The reference data have one branch; a test may have opened others.
         for table, column in (("closures", "location_id"), ("locations", "id")):
             connection.execute(text(f"DELETE FROM {table} WHERE {column} > (SELECT min(id) FROM locations)"))
-        connection.execute(text("ALTER TABLE events ENABLE TRIGGER USER"))
+        for table in APPEND_ONLY:
+            connection.execute(text(f"ALTER TABLE {table} ENABLE TRIGGER USER"))

@@ -14,6 +14,8 @@ class Role(StrEnum):
 _EVERYONE = frozenset(Role)
 _WORKERS = _EVERYONE - {Role.READ_ONLY}
 _LEADERS = frozenset({Role.OWNER, Role.MANAGER})
+# Who stands where money changes hands.
+_SELLERS = _LEADERS | {Role.FRONT_DESK}
 
 PERMISSIONS: dict[str, frozenset[Role]] = {
     "console.enter": _EVERYONE,
@@ -45,6 +47,12 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "pricing.view": _LEADERS,
     "outbox.view": frozenset({Role.OWNER, Role.MANAGER, Role.FRONT_DESK}),
     "outbox.resend": frozenset({Role.OWNER, Role.MANAGER, Role.FRONT_DESK}),
+    "payment.view": _SELLERS,
+    "payment.take": _SELLERS,
+    "payment.refund": _LEADERS,
+    "ledger.view": _LEADERS,
+    "drawer.use": _SELLERS,
+    "drawer.close": _SELLERS,
     "audit.view": _LEADERS,
     "health.view": _LEADERS,
     "load.view": _WORKERS,

@@ -9,10 +9,12 @@ from shop.models.base import database_now
 from shop.models.booking import Booking, BookingDraft
 from shop.models.bulk import BulkItem, BulkRun, RunState
 from shop.models.customer import Device
+from shop.models.document import Document
 from shop.models.ending import DeletedRepair
 from shop.models.errors import Invalid
 from shop.models.event import Delivery, DeliveryState
 from shop.models.outbox import OutboxMessage
+from shop.models.payment import Payment
 from shop.models.promise import Forecast, Outlook
 from shop.models.repair import Note, Presence, Repair
 from shop.models.tag import RepairTag
@@ -38,6 +40,8 @@ def find_obstacle(repair: Repair) -> str:
         return _("Somebody has written a diagnosis or a note on it.")
     if _count(OutboxMessage, OutboxMessage.repair_id == repair.id, OutboxMessage.template != CONFIRMATION):
         return _("The customer was told more about it than that it is booked.")
+    if _count(Payment, Payment.repair_id == repair.id) or _count(Document, Document.repair_id == repair.id):
+        return _("Somebody has paid for it, or tried to.")
     if endings.count_absorbed(repair):
         return _("Another ticket was merged into it.")
     begun = select(BulkRun.id).where(BulkRun.state != RunState.PREVIEWED)
