@@ -10,8 +10,8 @@ make up the whole make up its tax too.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from enum import StrEnum
 
+from shop.models.document import DocumentKind
 from shop.models.money import BASIS_POINTS, Money, divide_rounded, split_inclusive
 from shop.models.tax_numbers import (
     EU_COUNTRIES,
@@ -25,13 +25,7 @@ from shop.models.tax_numbers import (
 )
 
 BRAZIL, UNITED_KINGDOM = "BR", "GB"
-_SERIES = {"invoice": "INV", "receipt": "REC", "credit_note": "CRN"}
-
-
-class Kind(StrEnum):
-    INVOICE = "invoice"
-    RECEIPT = "receipt"
-    CREDIT_NOTE = "credit_note"
+_SERIES = {DocumentKind.INVOICE: "INV", DocumentKind.RECEIPT: "REC", DocumentKind.CREDIT_NOTE: "CRN"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +82,10 @@ class WrongTaxNumber(ValueError):
         self.kind = kind
 
 
-def series_of(kind: Kind | str, country: str) -> str:
+def series_of(kind: DocumentKind | str, country: str) -> str:
     """INV, REC and CRN at home, INV-BR and so on elsewhere: each country's tax office sees its own row of numbers."""
-    return _SERIES[kind] if country == UNITED_KINGDOM else f"{_SERIES[kind]}-{country}"
+    name = _SERIES[DocumentKind(kind)]
+    return name if country == UNITED_KINGDOM else f"{name}-{country}"
 
 
 def number_of(series: str, year: int, number: int) -> str:

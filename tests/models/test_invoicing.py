@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shop.models.document import DocumentKind
 from shop.models.invoicing import (
     Buyer,
-    Kind,
     Line,
     WrongTaxNumber,
     clean_tax_number,
@@ -133,8 +133,8 @@ def test_wrong_tax_numbers_are_refused_by_kind(buyer, country, kind):
 
 
 def test_numbers_are_of_a_series_and_a_year():
-    assert number_of(series_of(Kind.INVOICE, "GB"), 2026, 123) == "INV-2026-000123"
-    assert number_of(series_of(Kind.CREDIT_NOTE, "BR"), 2027, 1_000_000) == "CRN-BR-2027-1000000"
+    assert number_of(series_of(DocumentKind.INVOICE, "GB"), 2026, 123) == "INV-2026-000123"
+    assert number_of(series_of(DocumentKind.CREDIT_NOTE, "BR"), 2027, 1_000_000) == "CRN-BR-2027-1000000"
 
 
 def test_invoice_falls_due_after_its_days():
