@@ -14,11 +14,12 @@ from tqdm import tqdm
 from shop.extensions import db
 from shop.models.errors import Invalid
 from shop.models.permissions import Role
-from shop.services import accounts, audit, backtest, demo, housekeeping, seed, staff
+from shop.services import accounts, audit, backtest, demo, housekeeping, ledger_check, seed, staff
 
 user_cli = AppGroup("user", help="People of the staff.")
 account_cli = AppGroup("account", help="Customers' accounts.")
 audit_cli = AppGroup("audit", help="The sealed log.")
+ledger_cli = AppGroup("ledger", help="The books.")
 promise_cli = AppGroup("promise", help="Ready-by dates and how often they hold.")
 
 
@@ -57,6 +58,17 @@ def verify(head: str | None) -> None:
         click.echo(f"Bad at position {verdict.position}: {verdict.reason}.", err=True)
         sys.exit(1)
     click.echo(f"Good to position {verdict.position}. Head {verdict.position}:{verdict.head}")
+
+
+@ledger_cli.command("verify")
+def verify_ledger() -> None:
+    """Tries every rule that the books obey. Exits 1 and names what is wrong."""
+    faults = ledger_check.verify()
+    for fault in faults:
+        click.echo(fault, err=True)
+    if faults:
+        sys.exit(1)
+    click.echo("The books are good.")
 
 
 @promise_cli.command("backtest")
@@ -123,7 +135,7 @@ def tidy() -> None:
 
 
 def register(app: Flask) -> None:
-    for command in (user_cli, account_cli, audit_cli, promise_cli, load_seed, add_demo, tidy):
+    for command in (user_cli, account_cli, audit_cli, ledger_cli, promise_cli, load_seed, add_demo, tidy):
         app.cli.add_command(command)
 
 
