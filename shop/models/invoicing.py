@@ -7,6 +7,7 @@ A part of an invoice takes with it the same part of each rate, counted from the 
 make up the whole make up its tax too.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -26,6 +27,7 @@ from shop.models.tax_numbers import (
 
 BRAZIL, UNITED_KINGDOM = "BR", "GB"
 _SERIES = {DocumentKind.INVOICE: "INV", DocumentKind.RECEIPT: "REC", DocumentKind.CREDIT_NOTE: "CRN"}
+_NUMBER = re.compile(r"([A-Z]{3}(?:-[A-Z]{2})?)-(\d{4})-(\d{1,9})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +95,21 @@ def number_of(series: str, year: int, number: int) -> str:
     return f"{series}-{year}-{number:06}"
 
 
+def read_number(text: str) -> tuple[str, int, int] | None:
+    """(series, year, number) of a document's number, however it is typed; None for what is none."""
+    match = _NUMBER.fullmatch(text.strip().upper())
+    return (match[1], int(match[2]), int(match[3])) if match else None
+
+
 def totals(lines: Iterable[Line]) -> Totals:
     """Rates from the highest down. See the rounding rule above."""
-    gross: dict[int | None, int] = {}
+    gross: dict[int, int] = {}
+    untaxed = 0
     for line in lines:
-        gross[line.rate_bp] = gross.get(line.rate_bp, 0) + line.amount
-    untaxed = gross.pop(None, 0)
+        if line.rate_bp is None:
+            untaxed += line.amount
+        else:
+            gross[line.rate_bp] = gross.get(line.rate_bp, 0) + line.amount
     rates = tuple(_rate(bp, amount) for bp, amount in sorted(gross.items(), reverse=True))
     return Totals(untaxed + sum(rate.net for rate in rates), sum(rate.tax for rate in rates), rates)
 

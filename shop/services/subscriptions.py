@@ -56,6 +56,7 @@ SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "repair.absorption_undone": (),
     "repair.deleted": (),
     "repair.imported": (),
+    "document.issued": (MAIL,),
     "location.blocked": (),
     "location.unblocked": (),
     "location.closed": (),
@@ -122,6 +123,7 @@ UNLESS: dict[tuple[str, str], Callable[[dict], bool]] = {
     ("repair.moved", MAIL): _tells_nobody,
     ("repair.rebooked", MAIL): _is_untold,
     ("repair.missed", MAIL): _is_untold,
+    ("document.issued", MAIL): _is_untold,
     # A short run is done by the request that began it.
     ("bulk_run.started", BULK): _is_short,
     ("bulk_run.undo_started", BULK): _is_short,
