@@ -11,6 +11,7 @@ from shop.admin import (
     catalogue,
     check_in,
     console,
+    documents,
     find,
     fragments,
     health,
@@ -43,5 +44,5 @@ def init_app(app: Flask) -> None:
     admin.add_view(RepairsView("Repairs", path="repairs"))
     system = (health, staff, account, recover, undo, style)
     work = (bulk, find, palette, calendar, check_in, opening, load, next_ticket, roster, views)
-    for screen in (*work, catalogue, price_rules, promises, audit, outbox, *system):
+    for screen in (*work, documents, catalogue, price_rules, promises, audit, outbox, *system):
         screen.init_app(admin)

@@ -35,6 +35,10 @@ NAVIGATION = (
         ),
     ),
     (
+        _l("Money"),
+        ((_l("Documents"), "receipt", "/admin/documents/", "payment.view", False),),
+    ),
+    (
         _l("Shop"),
         (
             (_l("Catalogue"), "smartphone", "/admin/devices/", "catalogue.view", False),

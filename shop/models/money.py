@@ -4,6 +4,7 @@ Rounding rule of the whole shop: half away from zero, so 0.5 becomes 1 and -0.5 
 Percentages are basis points (1 % is 100), exchange rates are millionths.
 """
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -116,6 +117,15 @@ def divide_rounded(numerator: int, denominator: int) -> int:
 def minor_digits(currency: str) -> int:
     """Decimal places of the currency: 2 for GBP, EUR, USD and BRL, 0 for JPY."""
     return get_currency_precision(currency)
+
+
+def read_amount(typed: str, currency: str) -> int | None:
+    """Minor units of an amount as people type it, `12.50`, `12,5` or `£12`; None for anything else."""
+    text = re.sub(r"^[^\d-]+|\s", "", typed.strip())
+    match = re.fullmatch(r"(\d{1,9})(?:[.,](\d{1,3}))?", text, re.ASCII)
+    if not match or len(match[2] or "") > minor_digits(currency):
+        return None
+    return int(match[1] + (match[2] or "").ljust(minor_digits(currency), "0"))
 
 
 def format_money(money: Money, locale: str, *, whole: bool = False) -> str:

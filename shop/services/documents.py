@@ -7,7 +7,7 @@ order, the repair first and the counter last.
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -25,6 +25,7 @@ from shop.models.document import ERASED, Document, DocumentCounter, DocumentKind
 from shop.models.ending import MergedRepair
 from shop.models.errors import Invalid, NotFound
 from shop.models.invoicing import BRAZIL, Buyer, Line, Rate, Totals, WrongTaxNumber
+from shop.models.money import Money
 from shop.models.payment import Payment, PaymentState
 from shop.models.repair import Repair
 from shop.models.text import is_plain, many_lines, one_line
@@ -42,6 +43,17 @@ LONGEST_REASON = 200
 _LONGEST = {"name": 120, "address": 300, "country": 2, "tax_number": 30, "email": 254}
 
 
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """A document in a list."""
+
+    id: int
+    kind: str
+    number: str
+    issued_at: datetime
+    money: Money
+
+
 def issue_invoice(repair: Repair, *, actor: Actor, buyer: Buyer | None = None, mailed: bool = True) -> Document:
     """The invoice of what the repair costs, also where it is paid already. The caller commits.
 
@@ -50,9 +62,8 @@ def issue_invoice(repair: Repair, *, actor: Actor, buyer: Buyer | None = None, m
     Raises Invalid for a buyer who cannot be printed or whose tax number is wrong, Merged for a ticket merged away.
     """
     repair = repairs.lock_repair(repair.number)
-    earlier = _issued(repair, DocumentKind.INVOICE)
-    if earlier and credited(earlier[-1]) < max(earlier[-1].gross, 1):
-        return earlier[-1]
+    if found := find_invoice(repair):
+        return found
     country = country_of(repair)
     buyer = clean_buyer(buyer or _customer_of(repair), seller_country=country)
     is_reverse = invoicing.is_reverse_charge(buyer, seller_country=country)
@@ -63,8 +74,7 @@ def issue_invoice(repair: Repair, *, actor: Actor, buyer: Buyer | None = None, m
         paid = _paid(repair, frame)
         frame = _numbered(frame)
         content = document_content.invoice(frame, lines, figures, paid=paid, reverse=is_reverse)
-    key = f"invoice:repair:{repair.id}" + (f":{len(earlier) + 1}" if earlier else "")
-    document = _write(frame, key, content, figures)
+    document = _write(frame, f"invoice:repair:{repair.id}:{_count_invoices(repair) + 1}", content, figures)
     _post(document, books.Kind.INVOICE, books.invoice_posting, repair, actor)
     _tell(document, repair, actor=actor, mailed=mailed)
     return document
@@ -162,9 +172,30 @@ def get_document(document_id: int) -> Document:
     return document
 
 
-def documents_of(repair: Repair) -> list[Document]:
-    """Of a repair and of the tickets that were merged into it, the newest first."""
-    return list(db.session.scalars(select(Document).where(_belongs_to(repair)).order_by(Document.id.desc())))
+def find_invoice(repair: Repair) -> Document | None:
+    """The invoice that stands; None where there is none, or where all of the last one was credited."""
+    query = select(Document).where(_is_invoice_of(repair)).order_by(Document.id.desc()).limit(1)
+    last = db.session.scalar(query)
+    return last if last and (not last.gross or credited(last) < last.gross) else None
+
+
+def papers_of(repair: Repair) -> list[Paper]:
+    """The documents of a repair, and of the tickets that were merged into it, the newest first. One statement."""
+    query = select(
+        Document.id, Document.kind, Document.series, Document.year, Document.number, Document.issued_at,
+        Document.gross, Document.currency,
+    )  # fmt: skip
+    rows = db.session.execute(query.where(_belongs_to(repair)).order_by(Document.id.desc()))
+    return [
+        Paper(
+            row.id,
+            row.kind,
+            invoicing.number_of(row.series, row.year, row.number),
+            row.issued_at,
+            Money(row.gross, row.currency),
+        )
+        for row in rows
+    ]
 
 
 def get_document_of(repair: Repair, number: str) -> Document:
@@ -358,9 +389,12 @@ def _post(document: Document, kind: books.Kind, posting, repair: Repair, actor: 
         )
 
 
-def _issued(repair: Repair, kind: DocumentKind) -> list[Document]:
-    query = select(Document).where(Document.repair_id == repair.id, Document.kind == kind)
-    return list(db.session.scalars(query.order_by(Document.id)))
+def _is_invoice_of(repair: Repair):
+    return (Document.repair_id == repair.id) & (Document.kind == DocumentKind.INVOICE)
+
+
+def _count_invoices(repair: Repair) -> int:
+    return int(db.session.scalar(select(func.count(Document.id)).where(_is_invoice_of(repair))) or 0)
 
 
 def _find(key: str) -> Document | None:
