@@ -23,6 +23,8 @@ LAYOUT = 1
 MISSING = "□"
 _LONGEST_WORD, _PIECE = 30, 20
 _BREAK_HERE = "\u200b"
+# Part Persian letters, and make Indian ones into one.
+_JOINERS = "\u200c\u200d"
 
 
 def render(content: Mapping[str, Any], *, issued: int) -> bytes:
@@ -73,11 +75,17 @@ def printable(text: str) -> str:
 
 
 def _shown(character: str) -> str:
-    if character == "\n" or character in _covered():
-        # Marks that turn the direction of what follows could make a name read as another.
-        return "" if unicodedata.category(character) == "Cf" else character
     kind = unicodedata.category(character)
-    return "" if kind in ("Cf", "Mn", "Me") else " " if kind in ("Cc", "Zs", "Zl", "Zp") else MISSING
+    if character == "\n" or character in _JOINERS:
+        return character
+    # Marks that turn the direction of what follows could make a name read as another.
+    if kind == "Cf":
+        return ""
+    if kind in ("Cc", "Zl", "Zp"):
+        return " "
+    if character in _covered() and kind not in ("Cs", "Co", "Cn"):
+        return character
+    return {"Mn": "", "Me": "", "Zs": " "}.get(kind, MISSING)
 
 
 def _breakable(word: str) -> str:
