@@ -13,6 +13,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from shop.models.tax_numbers import is_cnpj, is_gb_vat_number, is_iban
+
+LARGEST_LOGO = 64 * 1024
+
 
 class ConfigError(SystemExit):
     """Stops the process with one sentence and no traceback."""
@@ -36,6 +40,22 @@ class Settings(BaseSettings):
     LOG_FORMAT: Literal["json", "text"] = "json"
     TRUSTED_PROXIES: int = Field(default=0, ge=0, le=5)
     MAIL_FROM: str = "RevivaTech <repairs@revivatech.example>"
+    # Who issues invoices. The defaults are invented: a real shop sets its own. Lines of the address are parted by `;`.
+    COMPANY_NAME: str = Field(default="RevivaTech Ltd", min_length=1, max_length=120)
+    COMPANY_ADDRESS: str = Field(
+        default="14 Weaver’s Yard; London E2 7JP; United Kingdom", min_length=1, max_length=300
+    )
+    COMPANY_VAT_NUMBER: str = "GB 123 4567 82"
+    COMPANY_NUMBER: str = Field(default="12345678", max_length=30)
+    COMPANY_CNPJ: str = "12.ABC.345/01DE-35"
+    COMPANY_IBAN: str = "GB33 BUKB 2020 1555 5555 55"
+    COMPANY_BIC: str = Field(default="BUKBGB22", max_length=11)
+    COMPANY_BANK: str = Field(default="Example Bank", max_length=80)
+    COMPANY_EMAIL: str = Field(default="accounts@revivatech.example", max_length=254)
+    COMPANY_PHONE: str = Field(default="020 7946 0418", max_length=32)
+    COMPANY_WEBSITE: str = Field(default="revivatech.example", max_length=120)
+    COMPANY_LOGO: str = ""
+    COMPANY_PAYMENT_DAYS: int = Field(default=14, ge=0, le=90)
 
     ENABLE_REAL_PAYMENTS: bool = False
     DEPOSIT_PERCENT: int = Field(default=25, ge=0, le=100)
@@ -76,6 +96,35 @@ class Settings(BaseSettings):
     def _name(cls, value: str) -> str:
         if not re.fullmatch(r"[A-Za-z0-9_]{1,40}", value):
             raise ValueError("use 1 to 40 letters, digits and underscores, such as shop_north")
+        return value
+
+    @field_validator("COMPANY_VAT_NUMBER")
+    @classmethod
+    def _vat_number(cls, value: str) -> str:
+        if value.strip() and not is_gb_vat_number(value):
+            raise ValueError("its check digits are wrong: copy it from the VAT certificate, such as GB 123 4567 82")
+        return value.strip()
+
+    @field_validator("COMPANY_CNPJ")
+    @classmethod
+    def _cnpj(cls, value: str) -> str:
+        if value.strip() and not is_cnpj(value):
+            raise ValueError("its check digits are wrong: write it like 12.ABC.345/01DE-35")
+        return value.strip()
+
+    @field_validator("COMPANY_IBAN")
+    @classmethod
+    def _iban(cls, value: str) -> str:
+        if value.strip() and not is_iban(value):
+            raise ValueError("its check digits are wrong: copy it from the bank, such as GB33 BUKB 2020 1555 5555 55")
+        return value.strip()
+
+    @field_validator("COMPANY_LOGO")
+    @classmethod
+    def _logo(cls, value: str) -> str:
+        path = Path(value)
+        if value and (path.suffix != ".svg" or not path.is_file() or path.stat().st_size > LARGEST_LOGO):
+            raise ValueError(f"name an SVG file of at most {LARGEST_LOGO // 1024} KB")
         return value
 
     @model_validator(mode="after")

@@ -26,6 +26,7 @@ from shop.models.roster import Absence
 from shop.models.saved_view import SavedView
 from shop.models.staff import SignIn, Staff
 from shop.models.staff_draft import StaffDraft
+from shop.services import documents
 from shop.services.drafts import start_draft
 from shop.services.events import hold, record
 
@@ -43,8 +44,8 @@ RIGHTS: dict[str, str] = {
     **dict.fromkeys(
         [f"public.{name}" for name in (
             "home", "services", "prices", "how_it_works", "privacy", "terms", "robots", "sitemap", "choose_language",
-            "track_form", "track", "appointment", "cancel_appointment", "choose_mails", "tracking_code", "calendar",
-            "my_repairs", "account_sign_in", "account_sign_out",
+            "track_form", "track", "document", "appointment", "cancel_appointment", "choose_mails", "tracking_code",
+            "calendar", "my_repairs", "account_sign_in", "account_sign_out",
             "ask_link", "link_sent", "open_link", "set_password",
         )],
         PUBLIC,
@@ -146,6 +147,11 @@ RIGHTS: dict[str, str] = {
     "audit.index": "audit.view",
     "audit.verify": "audit.view",
     "audit.export": "audit.view",
+    "documents.index": "payment.view",
+    "documents.pdf": "payment.view",
+    "documents.export": "ledger.view",
+    "documents.new": "payment.take",
+    "documents.credit": "payment.refund",
     "outbox.index": "outbox.view",
     "outbox.undelivered": "outbox.view",
     "outbox.message": "outbox.view",
@@ -217,6 +223,8 @@ class World:
     sign_in_id: int
     message_id: int
     delivery_id: int
+    document_id: int
+    document_number: str
     device_id: int
     absence_id: int
     view_id: int
@@ -235,6 +243,8 @@ class World:
         """Raises KeyError for a placeholder that nobody has given a real value here."""
         if name == "token":
             return self.draft if rule.endpoint.startswith("booking.") else self.token
+        if rule.endpoint == "public.document" and name == "number":
+            return self.document_number
         fixed = {"filename": "favicon.svg", "locale": "en", "kind": "svg", "export_type": "csv"}
         return fixed[name] if name in fixed else getattr(self, name)
 
@@ -284,6 +294,7 @@ def make_world(repair: Repair, *, target: Staff, sign_in: SignIn | None = None) 
     db.session.flush()
     dead = Delivery(event_id=later.id, subscriber="mail", ordering_key=event.aggregate, state=DeliveryState.DEAD)
     db.session.add(dead)
+    paper = documents.issue_invoice(repair, actor=SYSTEM, mailed=False)
     typed = StaffDraft(
         staff_id=sign_in.staff_id if sign_in else target.id, form="repairs.note", record=repair.number,
         address=f"/admin/repairs/{repair.number}/notes",
@@ -322,5 +333,7 @@ def make_world(repair: Repair, *, target: Staff, sign_in: SignIn | None = None) 
         run_id=run.id,
         drawer_id=drawer.id,
         payment_id=payment.id,
+        document_id=paper.id,
+        document_number=documents.number_of(paper),
         device_id=db.session.scalars(select(DeviceModel.id).order_by(DeviceModel.id)).first(),
     )

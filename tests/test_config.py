@@ -15,7 +15,9 @@ NAMES = ("DATABASE_URL", "REDIS_URL", "REDIS_PREFIX", "SECRET_KEY", "BASE_URL", 
          "WEB_PROCESSES", "RATE_LIMITS", "LOG_LEVEL",
          "LOG_FORMAT", "TRUSTED_PROXIES", "MAIL_FROM", "ENABLE_REAL_PAYMENTS", "DEPOSIT_PERCENT", "STRIPE_SECRET_KEY",
          "STRIPE_PUBLISHABLE_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_API_BASE", "PAYPAL_CLIENT_ID",
-         "PAYPAL_CLIENT_SECRET", "PAYPAL_WEBHOOK_ID", "PAYPAL_API_BASE", "SIMULATOR_URL")  # fmt: skip
+         "PAYPAL_CLIENT_SECRET", "PAYPAL_WEBHOOK_ID", "PAYPAL_API_BASE", "SIMULATOR_URL",
+         *(f"COMPANY_{part}" for part in ("NAME", "ADDRESS", "VAT_NUMBER", "NUMBER", "CNPJ", "IBAN", "BIC", "BANK",
+                                          "EMAIL", "PHONE", "WEBSITE", "LOGO", "PAYMENT_DAYS")))  # fmt: skip
 STRIPE_TEST = {"STRIPE_SECRET_KEY": "sk_test_1", "STRIPE_PUBLISHABLE_KEY": "pk_test_1",
                "STRIPE_WEBHOOK_SECRET": "whsec_1"}  # fmt: skip
 STRIPE_LIVE = STRIPE_TEST | {"STRIPE_SECRET_KEY": "sk_live_1", "STRIPE_PUBLISHABLE_KEY": "pk_live_1"}
@@ -98,6 +100,12 @@ def test_postgresql_addresses_are_taken_as_providers_write_them(environment, sch
         ("STRIPE_API_BASE", "api.stripe.com"),
         ("PAYPAL_API_BASE", "ftp://api-m.paypal.com"),
         ("SIMULATOR_URL", "simulator"),
+        ("COMPANY_NAME", ""),
+        ("COMPANY_VAT_NUMBER", "GB 123 4567 83"),
+        ("COMPANY_CNPJ", "12.ABC.345/01DE-36"),
+        ("COMPANY_IBAN", "GB34 BUKB 2020 1555 5555 55"),
+        ("COMPANY_LOGO", "/dev/null"),
+        ("COMPANY_PAYMENT_DAYS", "365"),
         ("SHOP_DATA", "/dev/null/shop"),
         ("SHOP_DATA", "/dev/null"),
     ],

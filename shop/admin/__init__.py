@@ -11,6 +11,7 @@ from shop.admin import (
     catalogue,
     check_in,
     console,
+    documents,
     find,
     fragments,
     health,
@@ -44,6 +45,7 @@ def init_app(app: Flask) -> None:
     admin = console.init_app(app, index=home.Home)
     admin.add_view(RepairsView("Repairs", path="repairs"))
     system = (health, staff, account, recover, undo, style)
-    work = (bulk, find, palette, calendar, check_in, opening, load, next_ticket, roster, payments, till, views)
-    for screen in (*work, catalogue, price_rules, promises, audit, outbox, *system):
+    work = (bulk, find, palette, calendar, check_in, opening, load, next_ticket, roster, views)
+    money = (documents, payments, till)
+    for screen in (*work, *money, catalogue, price_rules, promises, audit, outbox, *system):
         screen.init_app(admin)

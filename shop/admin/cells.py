@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterable
+from decimal import Decimal
 
 # Of UTF-8: without it spreadsheets take the file for another encoding.
 MARK = "\ufeff"
@@ -12,7 +13,8 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def line(cells: Iterable) -> str:
     """One line of CSV, its cells made harmless."""
     text = io.StringIO()
-    csv.writer(text).writerow([inert(str(cell)) for cell in cells])
+    # A number is no formula, also one below nothing: it stays one that can be summed.
+    csv.writer(text).writerow([str(cell) if isinstance(cell, int | Decimal) else inert(str(cell)) for cell in cells])
     return text.getvalue()
 
 

@@ -35,17 +35,18 @@ NAVIGATION = (
         ),
     ),
     (
-        _l("Shop"),
-        (
-            (_l("Catalogue"), "smartphone", "/admin/devices/", "catalogue.view", False),
-            (_l("Price rules"), "tag", "/admin/price-rules/", "pricing.view", False),
-        ),
-    ),
-    (
         _l("Money"),
         (
             (_l("Payments"), "banknote", "/admin/payments/", "payment.view", False),
             (_l("Till"), "wallet", "/admin/till/", "drawer.use", False),
+            (_l("Documents"), "receipt", "/admin/documents/", "payment.view", False),
+        ),
+    ),
+    (
+        _l("Shop"),
+        (
+            (_l("Catalogue"), "smartphone", "/admin/devices/", "catalogue.view", False),
+            (_l("Price rules"), "tag", "/admin/price-rules/", "pricing.view", False),
         ),
     ),
     (

@@ -55,6 +55,7 @@ _ICONS = {
     "repair.absorbed": "git-merge",
     "repair.merge_undone": "undo-2",
     "repair.absorption_undone": "undo-2",
+    "document.issued": "receipt",
 }
 # A merge is taken back on both of its tickets.
 _TICKETS = ("duplicate", "survivor")

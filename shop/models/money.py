@@ -154,6 +154,15 @@ def minor_digits(currency: str) -> int:
     return get_currency_precision(currency)
 
 
+def read_amount(typed: str, currency: str) -> int | None:
+    """Minor units of an amount as people type it, `12.50`, `12,5` or `£12`; None for anything else."""
+    text = re.sub(r"^[^\d-]+|\s", "", typed.strip())
+    match = re.fullmatch(r"(\d{1,9})(?:[.,](\d{1,3}))?", text, re.ASCII)
+    if not match or len(match[2] or "") > minor_digits(currency):
+        return None
+    return int(match[1] + (match[2] or "").ljust(minor_digits(currency), "0"))
+
+
 def format_money(money: Money, locale: str, *, whole: bool = False) -> str:
     """For people's eyes only. `whole` leaves out minor units that are zero: £189."""
     digits = minor_digits(money.currency)

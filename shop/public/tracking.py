@@ -14,7 +14,7 @@ from shop.models.base import utc_now
 from shop.models.text import one_line
 from shop.public.blueprint import bp
 from shop.public.calendar_file import appointment
-from shop.services import appointments, consent, promise_view, qr_codes, tracking
+from shop.services import appointments, consent, documents, promise_view, qr_codes, tracking
 
 LIMIT = "8 per minute; 60 per hour"
 
@@ -70,6 +70,7 @@ def track(token: str):
     facts = {
         "repair": repair, "entries": entries, "steps": tracking.progress(repair, entries),
         "promise": promise_view.promise_of(repair),
+        "papers": documents.papers_of(repair),
         "booking": appointments.find_booking(repair), "location": repair.location, "seen_at": utc_now(),
     }  # fmt: skip
     if htmx:

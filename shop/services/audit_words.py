@@ -48,6 +48,7 @@ VERBS = {
     "bulk_run.undone": "Undid a change of many tickets",
     "bulk_run.delivery_resent": "Sent delivery {delivery} ({subscriber}) again",
     "repair.delivery_resent": "Sent delivery {delivery} ({subscriber}) again",
+    "document.issued": "Issued {number}",
     "saved_view.created": "Saved a view of the queue",
     "saved_view.changed": "Changed a view of the queue: {fields}",
     "saved_view.deleted": "Deleted a view of the queue",
@@ -90,6 +91,7 @@ VERBS = {
 }
 KINDS = {
     "repair": "Repairs",
+    "document": "Invoices and receipts",
     "bulk_run": "Changes of many tickets",
     "saved_view": "Views of the queue",
     "role_view": "First views of roles",

@@ -12,11 +12,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
 
 from shop.extensions import db
+from shop.models.document import Document, DocumentKind
+from shop.models.event import Delivery, Event
+from shop.models.money import Money
 from shop.models.outbox import OutboxMessage
 from shop.models.pricing import Quote
 from shop.models.repair import Repair
 from shop.models.workflow import State
-from shop.services import accounts, appointments, messages, pricing
+from shop.services import accounts, appointments, documents, messages, pricing
 from shop.services.deliveries import Owed, handles
 from shop.services.leases import held
 from shop.services.locations import home_location
@@ -26,6 +29,7 @@ from shop.services.subscriptions import MAIL, TOLD_BY_MAIL, held_until
 BOOKED, REBOOKED, MISSED = "repair.booked", "repair.rebooked", "repair.missed"
 LINK_ASKED = "customer_account.link_asked"
 LINK_TEMPLATE = "account_link"
+DOCUMENT_TEMPLATES = {kind: str(kind) for kind in DocumentKind}
 # Events with a mail of their own; the states of `TOLD_BY_MAIL` share one.
 _OWN = {BOOKED: "booking_confirmation", REBOOKED: "appointment_moved", MISSED: "appointment_missed"}
 STATUS_TEMPLATE = "status_update"
@@ -41,6 +45,9 @@ def deliver(delivery: Owed) -> None:
     """
     if delivery.event.verb == LINK_ASKED:
         _deliver_link(delivery)
+        return
+    if delivery.event.verb == documents.ISSUED:
+        _deliver_document(delivery)
         return
     repair = _repair_of(delivery)
     state = _state_of(delivery)
@@ -123,6 +130,62 @@ def _link_facts(link: accounts.Link, locale: str) -> dict:
         "home_url": f"{base}/",
         "location": home_location(),
         "language": _language(locale),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with a mail, made anew whenever it is asked for: a document's bytes never change."""
+
+    document_id: int
+    filename: str
+    mimetype: str = "application/pdf"
+
+    def content(self) -> bytes:
+        """Raises NotFound where the document's content was erased since."""
+        return documents.pdf_of(documents.get_document(self.document_id))
+
+
+def attachments(message: OutboxMessage) -> list[Attachment]:
+    """What is sent with this mail: the document of the event that asked for it, if it was one."""
+    if message.template not in DOCUMENT_TEMPLATES:
+        return []
+    query = select(Event.body).join(Delivery, Delivery.event_id == Event.id).where(Delivery.id == message.delivery_id)
+    issued = json.loads(db.session.scalars(query).one())
+    return [Attachment(issued["document"], f"{issued['number']}.pdf")]
+
+
+def _deliver_document(delivery: Owed) -> None:
+    """The document itself is not kept with the mail, see `attachments`."""
+    repair, document = _repair_of(delivery), db.session.get(Document, json.loads(delivery.event.body)["document"])
+    if repair is None or document is None or not repair.customer.email:
+        _skip(delivery, "the customer has no e-mail" if repair and document else "the document is gone")
+    elif not _is_written(delivery):
+        message = asdict(compose_document(repair, document))
+        del message["channel"]
+        db.session.add(OutboxMessage(delivery_id=delivery.id, repair_id=repair.id, **message))
+
+
+def compose_document(repair: Repair, document: Document) -> Message:
+    """The mail with a document, in the customer's language, which need not be the document's own."""
+    locale, template = repair.customer.locale, DOCUMENT_TEMPLATES[DocumentKind(document.kind)]
+    with force_locale(locale):
+        parts = _render(template, **_document_facts(repair, document, locale))
+    return Message(template, locale, repair.customer.email, **parts)
+
+
+def _document_facts(repair: Repair, document: Document, locale: str) -> dict:
+    number = documents.number_of(document)
+    base = current_app.config["SETTINGS"].BASE_URL
+    figures = documents.figures_of(document)
+    return {
+        **_facts(repair, _STATE_OF_OWN, locale, None),
+        "document": document,
+        "number": number,
+        "gross": Money(document.gross, document.currency),
+        "due": Money(max(figures.get("due", 0), 0), document.currency),
+        "corrects": figures.get("corrects", ""),
+        "pdf_url": f"{base}/track/{repair.tracking_token}/documents/{number}.pdf",
     }
 
 

@@ -61,6 +61,7 @@ SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "drawer.opened": (),
     "drawer.moved": (),
     "drawer.closed": (),
+    "document.issued": (MAIL,),
     "location.blocked": (),
     "location.unblocked": (),
     "location.closed": (),
@@ -127,6 +128,7 @@ UNLESS: dict[tuple[str, str], Callable[[dict], bool]] = {
     ("repair.moved", MAIL): _tells_nobody,
     ("repair.rebooked", MAIL): _is_untold,
     ("repair.missed", MAIL): _is_untold,
+    ("document.issued", MAIL): _is_untold,
     # A short run is done by the request that began it.
     ("bulk_run.started", BULK): _is_short,
     ("bulk_run.undo_started", BULK): _is_short,

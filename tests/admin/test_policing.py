@@ -15,7 +15,7 @@ from tests.fingerprint import fingerprint
 from tests.routes import CLOSED, RIGHTS, SUDO, make_world, routes
 
 SHOP = Path(__file__).resolve().parents[2] / "shop"
-SEGMENT = re.compile(r"[a-z0-9]+([-.][a-z0-9]+)*\.?")
+SEGMENT = re.compile(r"\.?[a-z0-9]+([-.][a-z0-9]+)*\.?")
 PROGRAMS = ("api", "api_alias")
 # Who may speak to the outside: the relay's announcements, the socket, and the code that wakes workers.
 SPEAKERS = {"services/live.py", "services/wake.py", "admin/sockets.py"}
