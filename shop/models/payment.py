@@ -1,6 +1,6 @@
 """Money on its way: attempts to pay, what is given back, what is argued about, and what providers said."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from secrets import token_hex
 
@@ -164,7 +164,10 @@ class Payment(db.Model):
 
 
 class Refund(db.Model):
-    """One giving back, asked for by us or made at the provider. Only a settled one has moved money for good."""
+    """One giving back, asked for by us or made at the provider.
+
+    Requested: no money has moved. Accepted: it has left what the provider holds for us. Settled: it has arrived.
+    """
 
     __tablename__ = "refunds"
     __table_args__ = (
@@ -274,6 +277,22 @@ class ProviderCall(db.Model):
     request_id: Mapped[str] = mapped_column(String(80), default="")
     milliseconds: Mapped[int] = mapped_column(default=0)
     at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class Reconciliation(db.Model):
+    """One comparison of a provider's list of a day with ours. `differences` is JSON: a list of sentences' parts."""
+
+    __tablename__ = "reconciliations"
+    __table_args__ = (Index("ix_reconciliations_day", "day", "provider"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    provider: Mapped[str] = mapped_column(String(10))
+    day: Mapped[date]
+    at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    compared: Mapped[int] = mapped_column(default=0)
+    settled: Mapped[int] = mapped_column(default=0)
+    found: Mapped[int] = mapped_column(default=0)
+    differences: Mapped[str] = mapped_column(Text, default="[]")
 
 
 class Drawer(db.Model):
