@@ -104,3 +104,9 @@ class Declined(ShopError):
     def __init__(self, message: str = "", *, reason: str = ""):
         super().__init__(message)
         self.reason = reason
+
+
+class WebhookRefused(ShopError):
+    """A message that a provider did not sign, or not now: nothing of it is kept."""
+
+    code = "webhook_refused"
