@@ -94,6 +94,11 @@ def new_key() -> str:
     return token_hex(16)
 
 
+def idempotency_key(payment_key: str, step: str) -> str:
+    """The same for each try of one step of a payment, such as `create` or `capture`."""
+    return f"payment-{payment_key}-{step}"
+
+
 def _one_of(states: tuple[StrEnum, ...]):
     return text(f"state IN ({', '.join(repr(str(state)) for state in states)})")
 
@@ -159,8 +164,7 @@ class Payment(db.Model):
     disputes: Mapped[list["Dispute"]] = relationship(order_by="Dispute.id", back_populates="payment")
 
     def idempotency_key(self, step: str) -> str:
-        """The same for each try of one step, such as `create` or `capture`."""
-        return f"payment-{self.key}-{step}"
+        return idempotency_key(self.key, step)
 
 
 class Refund(db.Model):

@@ -17,7 +17,7 @@ from shop.models.workflow import State
 from shop.services import ledger
 from shop.services.events import hold, record
 from shop.services.payments.gateway import Order, Snapshot, gateway_of
-from shop.services.payments.settle import captured, settle_by
+from shop.services.payments.settle import Seen, captured, settle_by
 
 # An attempt in one of these is gone on with, not doubled: a declined card leaves it open for another.
 _GONE_ON_WITH = (*UNDECIDED, PaymentState.FAILED)
@@ -82,7 +82,7 @@ def open_payment(payment_id: int) -> Opened:
     """
     told: list[Snapshot] = []
 
-    def ask(payment: Payment) -> Snapshot:
+    def ask(payment: Seen) -> Snapshot:
         gateway = gateway_of(payment.provider)
         if payment.provider_ref:
             told.append(gateway.read(payment.provider_ref))
@@ -97,12 +97,14 @@ def open_payment(payment_id: int) -> Opened:
 def confirm_payment(payment_id: int, *, method: str) -> Payment:
     """Pays with a method that the provider knows. A bank's no is an outcome: the payment is then failed."""
 
-    def ask(payment: Payment) -> Snapshot:
+    def ask(payment: Seen) -> Snapshot:
         gateway, ref = gateway_of(payment.provider), _ref(payment)
-        key = payment.idempotency_key(f"confirm-{method}")
+        key, back = payment.idempotency_key(f"confirm-{method}"), return_url(payment.tracking_token, payment.key)
         # What it is afterwards says why.
         with suppress(Declined):
-            gateway.confirm(ref, idempotency_key=key, method=method, return_url=return_url(payment))
+            gateway.confirm(
+                ref, idempotency_key=key, method=method, return_url=return_url(payment.tracking_token, payment.key)
+            )
         return gateway.read(ref)
 
     return settle_by(payment_id, ask)
@@ -116,7 +118,7 @@ def capture_payment(payment_id: int) -> Payment:
 def cancel_payment(payment_id: int) -> Payment:
     """Gives an attempt up. If the money has come meanwhile, the payment is paid and not cancelled."""
 
-    def ask(payment: Payment) -> Snapshot | None:
+    def ask(payment: Seen) -> Snapshot | None:
         if payment.provider_ref is None or payment.state not in _GONE_ON_WITH:
             return None
         gateway = gateway_of(payment.provider)
@@ -155,10 +157,10 @@ def lock_by_token(token: str) -> Repair:
     return _held(repair)
 
 
-def return_url(payment: Payment) -> str:
+def return_url(tracking_token: str, payment_key: str) -> str:
     """Where the customer comes back to."""
     base = current_app.config["SETTINGS"].BASE_URL
-    return f"{base}/track/{payment.repair.tracking_token}?payment={payment.key}"
+    return f"{base}/track/{tracking_token}?payment={payment_key}"
 
 
 def _lock_by_number(number: str) -> Repair:
@@ -205,9 +207,9 @@ def _write(repair: Repair, provider, purpose, amount: int, actor: Actor) -> Paym
     return payment
 
 
-def _order(payment: Payment) -> Order:
+def _order(payment: Seen) -> Order:
     """Made of what never changes: asked again under the same key, it must be the same."""
-    number, back = payment.repair.number, return_url(payment)
+    number, back = payment.repair_number, return_url(payment.tracking_token, payment.key)
     return Order(
         key=payment.key,
         idempotency_key=payment.idempotency_key("create"),
@@ -220,7 +222,7 @@ def _order(payment: Payment) -> Order:
     )
 
 
-def _ref(payment: Payment) -> str:
+def _ref(payment: Seen) -> str:
     if payment.provider_ref is None:
         raise Invalid({"payment": _("This payment was not begun yet.")})
     return payment.provider_ref

@@ -1,6 +1,7 @@
 """Giving money back: asked for by a person with a reason, accepted by the provider, settled at the customer's bank."""
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from flask_babel import gettext as _
 from sqlalchemy import select
@@ -64,16 +65,14 @@ def send_refund(refund_id: int) -> Refund:
 
     Raises ProviderDown while that is unknown. What the provider refuses is a failed refund, not an error.
     """
-    refund, payment = _look(refund_id)
-    if refund.provider_ref is None and utc_now() - refund.created_at > ASK_FIRST_AFTER:
-        settle(payment.id)
+    seen = _look(refund_id)
+    if seen.is_unsent and utc_now() - seen.created_at > ASK_FIRST_AFTER:
+        settle(seen.payment_id)
         db.session.commit()
-        refund, payment = _look(refund_id)
-    if refund.state == RefundState.REQUESTED and refund.provider_ref is None:
-        refusal = _send(refund, payment)
-        if refusal is not None:
-            return _fail(refund_id, payment.id, refusal.reason)
-    settle(payment.id)
+        seen = _look(refund_id)
+    if seen.is_unsent and (refusal := _send(seen)) is not None:
+        return _fail(refund_id, seen.payment_id, refusal.reason)
+    settle(seen.payment_id)
     return db.session.get_one(Refund, refund_id)
 
 
@@ -87,26 +86,51 @@ def lock_payment(payment_id: int) -> Payment:
     return db.session.get_one(Payment, payment_id, with_for_update={"of": Payment}, populate_existing=True)
 
 
-def _look(refund_id: int) -> tuple[Refund, Payment]:
-    session = db.session()
-    session.rollback()
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A refund as it was read, without a lock."""
+
+    key: str
+    state: str
+    refund_ref: str | None
+    amount: int
+    created_at: datetime
+    payment_id: int
+    provider: str
+    payment_ref: str | None
+    charge_ref: str | None
+    currency: str
+
+    @property
+    def is_unsent(self) -> bool:
+        return self.state == RefundState.REQUESTED and self.refund_ref is None
+
+
+def _look(refund_id: int) -> _Seen:
+    query = (
+        select(
+            Refund.key, Refund.state, Refund.provider_ref, Refund.amount, Refund.created_at, Refund.payment_id,
+            Payment.provider, Payment.provider_ref, Payment.charge_ref, Payment.currency,
+        )
+        .join(Payment, Payment.id == Refund.payment_id)
+        .where(Refund.id == refund_id)
+    )  # fmt: skip
+    db.session.rollback()
     with database.reading():
-        refund = db.session.get(Refund, refund_id, populate_existing=True)
-        if refund is None:
-            raise NotFound(_("There is no such refund."))
-        payment = refund.payment
-        session.expunge_all()
-        session.rollback()
-    return refund, payment
+        row = db.session.execute(query).first()
+        db.session.rollback()
+    if row is None:
+        raise NotFound(_("There is no such refund."))
+    return _Seen(*tuple(row))
 
 
-def _send(refund: Refund, payment: Payment) -> ProviderRefused | None:
-    gateway = gateway_of(payment.provider)
-    with wire.about(payment.id):
+def _send(seen: _Seen) -> ProviderRefused | None:
+    gateway = gateway_of(seen.provider)
+    with wire.about(seen.payment_id):
         try:
             gateway.refund(
-                payment.provider_ref or "", payment.charge_ref or "", amount=refund.amount,
-                currency=payment.currency, key=refund.key,
+                seen.payment_ref or "", seen.charge_ref or "",
+                amount=seen.amount, currency=seen.currency, key=seen.key,
             )  # fmt: skip
         except ProviderRefused as error:
             return error

@@ -1,10 +1,10 @@
 """Brings a payment to what its provider says of it. Whoever hears of money calls this, and believes nothing else."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from flask import current_app
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from shop import database
 from shop.extensions import db
@@ -33,6 +33,7 @@ from shop.models.payment import (
     Provider,
     Refund,
     RefundState,
+    idempotency_key,
 )
 from shop.models.repair import Repair
 from shop.models.workflow import State
@@ -44,11 +45,41 @@ from shop.services.payments.gateway import DisputeSnapshot, RefundSnapshot, Snap
 MOST_TRIES = 5
 _MOVED = (RefundState.ACCEPTED, RefundState.SETTLED)
 _CLOSED = (DisputeState.WON, DisputeState.LOST)
+_LOOK = (
+    select(
+        Payment.id, Payment.key, Payment.provider, Payment.provider_ref, Payment.state, Payment.amount,
+        Payment.currency, Payment.version, select(Dispute.id).where(Dispute.payment_id == Payment.id).exists(),
+        Repair.number, Repair.status, Repair.tracking_token,
+    )
+    .join(Repair, Repair.id == Payment.repair_id)
+    .where(Payment.id == bindparam("payment_id"))
+)  # fmt: skip
 _DECIDED = {
     PaymentState.PAID: "payment.settled",
     PaymentState.FAILED: "payment.failed",
     PaymentState.CANCELLED: "payment.cancelled",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A payment as it was read, without a lock: what a provider is asked by."""
+
+    id: int
+    key: str
+    provider: str
+    provider_ref: str | None
+    state: str
+    amount: int
+    currency: str
+    version: int
+    is_disputed: bool
+    repair_number: str
+    repair_status: str
+    tracking_token: str
+
+    def idempotency_key(self, step: str) -> str:
+        return idempotency_key(self.key, step)
 
 
 class Unfinished(RuntimeError):
@@ -65,10 +96,10 @@ def settle(payment_id: int, *, ref: str = "", disputed: bool = False) -> Payment
     return settle_by(payment_id, lambda payment: _ask(payment, ref=ref, disputed=disputed))
 
 
-def settle_by(payment_id: int, ask: Callable[[Payment], Snapshot | None]) -> Payment:
-    """The same with another way to ask, such as to capture first. `ask` gets the row as it was read, without a lock."""
+def settle_by(payment_id: int, ask: Callable[[Seen], Snapshot | None]) -> Payment:
+    """The same with another way to ask, such as to capture first. `ask` runs without a lock."""
     for _ in range(MOST_TRIES):
-        seen = _look(payment_id)
+        seen = look(payment_id)
         with wire.about(payment_id):
             snapshot = ask(seen)
         payment = _lock(payment_id)
@@ -81,34 +112,31 @@ def settle_by(payment_id: int, ask: Callable[[Payment], Snapshot | None]) -> Pay
     raise Unfinished(f"payment {payment_id} changed each time it was asked about")
 
 
-def _look(payment_id: int) -> Payment:
-    """The payment with its repair and disputes, detached: no transaction is open afterwards."""
+def look(payment_id: int) -> Seen:
+    """The payment for those who ask its provider; no transaction is open afterwards. Raises NotFound."""
     session = db.session()
     if session.new or session.dirty or session.deleted:
         raise Unfinished("commit before a provider is asked")
     session.rollback()
     with database.reading():
-        query = select(Payment).where(Payment.id == payment_id).execution_options(populate_existing=True)
-        payment = db.session.scalar(query)
-        if payment is None:
-            raise NotFound("This payment does not exist.")
-        payment.repair, payment.disputes  # noqa: B018 - loaded while they can be
-        session.expunge_all()
+        row = db.session.execute(_LOOK, {"payment_id": payment_id}).first()
         session.rollback()
-    return payment
+    if row is None:
+        raise NotFound("This payment does not exist.")
+    return Seen(*tuple(row))
 
 
-def _ask(payment: Payment, *, ref: str, disputed: bool) -> Snapshot | None:
+def _ask(payment: Seen, *, ref: str, disputed: bool) -> Snapshot | None:
     ref = payment.provider_ref or ref
     if payment.provider not in ONLINE or not ref:
         return None
-    snapshot = gateway_of(payment.provider).read(ref, disputed=disputed or bool(payment.disputes))
+    snapshot = gateway_of(payment.provider).read(ref, disputed=disputed or payment.is_disputed)
     if payment.provider == Provider.PAYPAL and _is_ready(payment, snapshot):
         return captured(payment, ref)
     return snapshot
 
 
-def captured(payment: Payment, ref: str) -> Snapshot:
+def captured(payment: Seen, ref: str) -> Snapshot:
     """Takes what the customer has agreed to; a refusal of their bank is an outcome like another."""
     gateway = gateway_of(payment.provider)
     try:
@@ -117,9 +145,9 @@ def captured(payment: Payment, ref: str) -> Snapshot:
         return replace(gateway.read(ref), state=PaymentState.FAILED, failure_code=error.reason)
 
 
-def _is_ready(payment: Payment, snapshot: Snapshot) -> bool:
+def _is_ready(payment: Seen, snapshot: Snapshot) -> bool:
     """The customer has agreed at PayPal, perhaps closed the window, and still wants what we still do."""
-    is_wanted = payment.state in (*UNDECIDED, PaymentState.FAILED) and payment.repair.status != State.CANCELLED
+    is_wanted = payment.state in (*UNDECIDED, PaymentState.FAILED) and payment.repair_status != State.CANCELLED
     return snapshot.state == PaymentState.AUTHORISED and is_wanted and not _mismatch(payment, snapshot)
 
 
@@ -155,7 +183,7 @@ def _facts(payment: Payment) -> tuple:
     return own, refunds, tuple((dispute.provider_ref, dispute.state, dispute.due_by) for dispute in payment.disputes)
 
 
-def _mismatch(payment: Payment, snapshot: Snapshot) -> dict:
+def _mismatch(payment: Payment | Seen, snapshot: Snapshot) -> dict:
     """What the provider says of another payment than ours; empty if it is the same."""
     ours = {
         "amount": payment.amount,

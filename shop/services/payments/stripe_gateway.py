@@ -21,7 +21,7 @@ from shop.services.payments.gateway import (
     RefundSnapshot,
     Snapshot,
 )
-from shop.services.payments.wire import TIMEOUT, WireSession
+from shop.services.payments.wire import TIMEOUT, WireSession, require_no_lock
 
 # Requests and answers have the shape of this version, whatever the account's default is.
 API_VERSION = "2023-08-16"
@@ -170,6 +170,7 @@ class StripeGateway:
 @contextmanager
 def _translated():
     """Stripe's errors as ours, with its own words kept for the log alone."""
+    require_no_lock()
     try:
         yield
     except stripe.CardError as error:

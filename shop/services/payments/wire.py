@@ -43,8 +43,14 @@ def about(payment_id: int | None) -> Iterator[None]:
         _about.reset(token)
 
 
+def require_no_lock() -> None:
+    """Raises LockHeld inside a transaction that could write."""
+    if db.session().in_transaction() and not database.is_reading():
+        raise LockHeld("commit before a provider is called")
+
+
 class WireSession(requests.Session):
-    """A pool of connections to one provider, shared by threads. Raises LockHeld inside a transaction that writes."""
+    """A pool of connections to one provider, shared by threads."""
 
     def __init__(self, provider: str):
         super().__init__()
@@ -56,8 +62,7 @@ class WireSession(requests.Session):
         self.mount("http://", adapter)
 
     def request(self, method, url, *args, **options):
-        if db.session().in_transaction() and not database.is_reading():
-            raise LockHeld(f"{method} {urlsplit(url).path}")
+        require_no_lock()
         # A redirect would carry the key to wherever it points.
         options["allow_redirects"] = False
         options.setdefault("timeout", TIMEOUT)
