@@ -102,9 +102,7 @@ def confirm_payment(payment_id: int, *, method: str) -> Payment:
         key, back = payment.idempotency_key(f"confirm-{method}"), return_url(payment.tracking_token, payment.key)
         # What it is afterwards says why.
         with suppress(Declined):
-            gateway.confirm(
-                ref, idempotency_key=key, method=method, return_url=return_url(payment.tracking_token, payment.key)
-            )
+            gateway.confirm(ref, idempotency_key=key, method=method, return_url=back)
         return gateway.read(ref)
 
     return settle_by(payment_id, ask)
@@ -131,19 +129,30 @@ def cancel_payment(payment_id: int) -> Payment:
     return payment
 
 
-def note_refused_amount(number: str, error: AmountRefused, *, actor: Actor) -> None:
+def note_refused_amount(token: str, error: AmountRefused, *, actor: Actor) -> None:
     """Puts on record that another amount was named; in a transaction of its own, since the request is refused."""
-    repair = _lock_by_number(number)
-    record("payment.amount_refused", repair, actor=actor, body=error.body)
+    record("payment.amount_refused", lock_by_token(token), actor=actor, body=error.body)
 
 
-def find_payment(repair: Repair, key: str) -> Payment:
-    """The attempt of this repair that has this key. Raises NotFound."""
-    query = select(Payment).where(Payment.repair_id == repair.id, Payment.key == key, Payment.provider.in_(ONLINE))
+def find_payment(token: str, key: str) -> Payment:
+    """The attempt with this key to pay for the repair behind a private link. Raises NotFound."""
+    query = (
+        select(Payment)
+        .join(Repair, Repair.id == Payment.repair_id)
+        .where(Repair.tracking_token == token, Payment.key == key, Payment.provider.in_(ONLINE))
+    )
     payment = db.session.scalar(query)
     if payment is None:
-        raise NotFound(_("There is no such payment."))
+        raise NotFound(no_such_payment())
     return payment
+
+
+def no_such_payment() -> str:
+    return _("There is no such payment.")
+
+
+def other_currency(repair: Repair) -> str:
+    return _("This is paid in %(currency)s.", currency=repair.currency)
 
 
 def lock_by_token(token: str) -> Repair:
@@ -154,24 +163,16 @@ def lock_by_token(token: str) -> Repair:
         .with_for_update(of=Repair)
         .execution_options(populate_existing=True)
     )
-    return _held(repair)
+    if repair is None:
+        raise NotFound(_("There is no booking under this link."))
+    hold(repair)
+    return repair
 
 
 def return_url(tracking_token: str, payment_key: str) -> str:
     """Where the customer comes back to."""
     base = current_app.config["SETTINGS"].BASE_URL
     return f"{base}/track/{tracking_token}?payment={payment_key}"
-
-
-def _lock_by_number(number: str) -> Repair:
-    return _held(db.session.scalar(select(Repair).where(Repair.number == number).with_for_update(of=Repair)))
-
-
-def _held(repair: Repair | None) -> Repair:
-    if repair is None:
-        raise NotFound(_("There is no booking under this link."))
-    hold(repair)
-    return repair
 
 
 def _find_open(repair: Repair, provider: Provider | str, purpose: Purpose | str, amount: int) -> Payment | None:
