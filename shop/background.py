@@ -22,11 +22,11 @@ from shop.services import (
     housekeeping,
     live,
     mails,  # noqa: F401 - registers the handler of mail deliveries
+    payment_work,  # noqa: F401 - registers the handlers of payments' deliveries
     redis_client,
     relay,
     wake,
 )
-from shop.services.payments import webhooks  # noqa: F401 - registers the handler of payments' deliveries
 
 log = structlog.get_logger(__name__)
 

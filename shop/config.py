@@ -59,6 +59,8 @@ class Settings(BaseSettings):
 
     ENABLE_REAL_PAYMENTS: bool = False
     DEPOSIT_PERCENT: int = Field(default=25, ge=0, le=100)
+    DEPOSIT_FOR: str = "express,same_day"
+    PAYMENT_HOLD_MINUTES: int = Field(default=30, ge=5, le=1440)
     STRIPE_SECRET_KEY: str = Field(default="", repr=False)
     STRIPE_PUBLISHABLE_KEY: str = ""
     STRIPE_WEBHOOK_SECRET: str = Field(default="", repr=False)
@@ -89,6 +91,14 @@ class Settings(BaseSettings):
         parts = _address(value)
         if value and (parts is None or parts.scheme not in {"redis", "rediss"}):
             raise ValueError("start it with redis:// or rediss://, such as redis://127.0.0.1:6379/0")
+        return value
+
+    @field_validator("DEPOSIT_FOR")
+    @classmethod
+    def _urgencies(cls, value: str) -> str:
+        known = ("standard", "express", "same_day")
+        if any(word.strip() not in ("", *known) for word in value.split(",")):
+            raise ValueError(f"name urgencies between commas, of {', '.join(known)}; leave it empty for no deposit")
         return value
 
     @field_validator("REDIS_PREFIX")
@@ -181,6 +191,11 @@ class Settings(BaseSettings):
     def simulated(self) -> frozenset[str]:
         """The providers that are played by the simulator: nobody pays anything."""
         return self._simulated
+
+    @property
+    def deposit_for(self) -> frozenset[str]:
+        """The urgencies that need a deposit."""
+        return frozenset(filter(None, (word.strip() for word in self.DEPOSIT_FOR.split(","))))
 
     @property
     def online_providers(self) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[1]
 KEY = "k" * 32
 NAMES = ("DATABASE_URL", "REDIS_URL", "REDIS_PREFIX", "SECRET_KEY", "BASE_URL", "HOST", "PORT", "THREADS",
          "WEB_PROCESSES", "RATE_LIMITS", "LOG_LEVEL",
-         "LOG_FORMAT", "TRUSTED_PROXIES", "MAIL_FROM", "ENABLE_REAL_PAYMENTS", "DEPOSIT_PERCENT", "STRIPE_SECRET_KEY",
+         "LOG_FORMAT", "TRUSTED_PROXIES", "MAIL_FROM", "ENABLE_REAL_PAYMENTS", "DEPOSIT_PERCENT", "DEPOSIT_FOR",
+         "PAYMENT_HOLD_MINUTES", "STRIPE_SECRET_KEY",
          "STRIPE_PUBLISHABLE_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_API_BASE", "PAYPAL_CLIENT_ID",
          "PAYPAL_CLIENT_SECRET", "PAYPAL_WEBHOOK_ID", "PAYPAL_API_BASE", "SIMULATOR_URL",
          *(f"COMPANY_{part}" for part in ("NAME", "ADDRESS", "VAT_NUMBER", "NUMBER", "CNPJ", "IBAN", "BIC", "BANK",
@@ -97,6 +98,8 @@ def test_postgresql_addresses_are_taken_as_providers_write_them(environment, sch
         ("SECRET_KEY", "short"),
         ("ENABLE_REAL_PAYMENTS", "perhaps"),
         ("DEPOSIT_PERCENT", "101"),
+        ("DEPOSIT_FOR", "express,soon"),
+        ("PAYMENT_HOLD_MINUTES", "1"),
         ("STRIPE_API_BASE", "api.stripe.com"),
         ("PAYPAL_API_BASE", "ftp://api-m.paypal.com"),
         ("SIMULATOR_URL", "simulator"),

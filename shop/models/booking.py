@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from shop.extensions import db
@@ -34,7 +34,9 @@ class Booking(db.Model):
 
     Whether it is expected, arrived or cancelled says the status of its repair; here stands when. A booking holds a
     place in its slot for as long as it names it, so `slots.taken` is the number of bookings that name the slot.
-    `moves` counts changes of the time: the SEQUENCE of its calendar file (RFC 5545, 3.8.7.4).
+    `moves` counts changes of the time: the SEQUENCE of its calendar file (RFC 5545, 3.8.7.4). Where `due_now` minor
+    units are to be paid first, the place is kept until `held_until`; with the payment that becomes None and
+    `confirmed_at` is noted.
     """
 
     __tablename__ = "bookings"
@@ -51,6 +53,9 @@ class Booking(db.Model):
     missed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     misses: Mapped[int] = mapped_column(default=0, server_default="0")
     moves: Mapped[int] = mapped_column(default=0, server_default="0")
+    due_now: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    held_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     repair: Mapped[Repair] = relationship()
     slot: Mapped[Slot | None] = relationship()
 

@@ -39,6 +39,7 @@ class Party(StrEnum):
     US = "us"
     CUSTOMER = "customer"
     PART = "part"
+    PAYMENT = "payment"
     COLLECTION = "collection"
 
 

@@ -21,7 +21,7 @@ from shop.models.pricing import Quote
 from shop.models.repair import Repair, RepairLine
 from shop.models.text import is_plain, many_lines, one_line
 from shop.models.workflow import State
-from shop.services import pricing, promises, slots
+from shop.services import booking_payments, pricing, promises, slots
 from shop.services.catalogue import get_device
 from shop.services.customers import CustomerDetails, clean_details, find_or_create
 from shop.services.events import hold, record
@@ -60,33 +60,38 @@ class BookingRequest:
     device_label: str = ""
 
 
-def create_booking(request: BookingRequest, *, actor: Actor, source: str, quote: Quote | None = None) -> Repair:
+def create_booking(
+    request: BookingRequest, *, actor: Actor, source: str, quote: Quote | None = None, pay: str | None = None
+) -> Repair:
     """Writes repair, booking, device and, if new, customer; records `repair.booked`. The caller commits.
 
     The price is worked out here, or is that of `quote` if it was made for the same facts and has not expired.
-    In store and postal can do without a slot ("any time in opening hours"); pick-up cannot.
+    `pay` is how it is paid (PayChoice), None for the way that is proposed; where something is due now the place is
+    kept for it, see `booking_payments`. In store and postal can do without a slot ("any time in opening hours");
+    pick-up cannot.
     Raises Invalid with a sentence for each wrong field (`customer.email`, `slot_start`, `quote` …), and
     SlotFull when the last place has gone. Not idempotent: see `idempotency`.
     """
     location = home_location()
     request, price = _checked(request, location, quote)
+    _choice, due = booking_payments.choose(pay, total=price.total.amount, urgency=request.urgency)
     device = None if request.device_id is None else get_device(request.device_id)
     kinds = _repair_types(request.repair_type_ids)
     slot = slots.take(location, request.service_type, starts_at=request.slot_start) if request.slot_start else None
     repair = _write_repair(request, location, device, kinds, price, quote)
-    db.session.add(
-        Booking(
-            repair_id=repair.id,
-            slot_id=slot.id if slot else None,
-            source=source,
-            address=request.address,
-            postcode=request.postcode,
-        )
+    booking = Booking(
+        repair_id=repair.id,
+        slot_id=slot.id if slot else None,
+        source=source,
+        address=request.address,
+        postcode=request.postcode,
     )
+    db.session.add(booking)
     hold(repair)
-    record(
-        "repair.booked", repair, actor=actor, body=_facts(request, repair, source, slot), detail=_names(request, repair)
-    )
+    facts = _facts(request, repair, source, slot) | ({"due_now": due} if due else {})
+    record("repair.booked", repair, actor=actor, body=facts, detail=_names(request, repair))
+    if due:
+        booking_payments.keep_place(repair, booking, amount=due, actor=actor)
     return repair
 
 

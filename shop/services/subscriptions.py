@@ -10,7 +10,7 @@ from datetime import datetime
 
 from shop.models.workflow import State
 
-MAIL, BULK, PAYMENTS = "mail", "bulk", "payments"
+MAIL, BULK, PAYMENTS, PLACES = "mail", "bulk", "payments", "places"
 
 # Entering one of these states is told to the customer; the others are the shop's own business.
 TOLD_BY_MAIL = frozenset(
@@ -30,6 +30,9 @@ INNER = frozenset(State) - TOLD_BY_MAIL
 SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "repair.booked": (MAIL,),
     "repair.checked_in": (),
+    "repair.payment_awaited": (PLACES,),
+    "repair.confirmed": (MAIL,),
+    "repair.reseated": (),
     "repair.moved": (MAIL,),
     "repair.rebooked": (MAIL,),
     "repair.missed": (MAIL,),
@@ -56,10 +59,10 @@ SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "repair.absorption_undone": (),
     "repair.deleted": (),
     "repair.imported": (),
-    "payment.settled": (),
+    "payment.settled": (PAYMENTS,),
     "payment.failed": (),
     "payment.cancelled": (),
-    "payment.late": (),
+    "payment.late": (PAYMENTS,),
     "payment.overpaid": (),
     "payment.mismatched": (),
     "payment.amount_refused": (),
@@ -128,6 +131,10 @@ def _tells_nobody(body: dict) -> bool:
     return body.get("to") in INNER or body.get("message") == "none"
 
 
+def _awaits_payment(body: dict) -> bool:
+    return bool(body.get("due_now"))
+
+
 def _is_untold(body: dict) -> bool:
     return body.get("message") == "none"
 
@@ -138,6 +145,8 @@ def _is_short(body: dict) -> bool:
 
 # What an event says can make it nobody's business: then no delivery is owed.
 UNLESS: dict[tuple[str, str], Callable[[dict], bool]] = {
+    # Confirmed, and told, with the payment.
+    ("repair.booked", MAIL): _awaits_payment,
     ("repair.moved", MAIL): _tells_nobody,
     ("repair.rebooked", MAIL): _is_untold,
     ("repair.missed", MAIL): _is_untold,

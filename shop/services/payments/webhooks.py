@@ -14,12 +14,10 @@ from shop.models.actor import SYSTEM, Actor
 from shop.models.base import utc_now
 from shop.models.errors import NotFound, WebhookRefused
 from shop.models.payment import EventState, Payment, Provider, ProviderEvent
-from shop.services.deliveries import Owed, handles
 from shop.services.events import hold, record
-from shop.services.payments import refunds, signatures
+from shop.services.payments import signatures
 from shop.services.payments.settle import settle
 from shop.services.statements import insert_if_absent
-from shop.services.subscriptions import PAYMENTS
 
 log = structlog.get_logger(__name__)
 
@@ -59,16 +57,6 @@ def take(provider: Provider | str, headers: Mapping[str, str], body: bytes) -> b
     hold(row)
     record("provider_event.received", row, actor=SYSTEM, body={"provider": str(provider), "kind": kind})
     return True
-
-
-@handles(PAYMENTS)
-def deliver(delivery: Owed) -> None:
-    """The work behind a webhook or a refund, in as many tries as it needs."""
-    body = json.loads(delivery.event.body)
-    if delivery.event.verb == "payment.refund_requested":
-        refunds.send_refund(body["refund"])
-    else:
-        handle(int(delivery.event.aggregate.partition(":")[2]))
 
 
 def handle(event_id: int) -> str:

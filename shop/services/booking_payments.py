@@ -1,0 +1,153 @@
+"""A booking that a payment confirms: its place is kept for a while, given back if nothing comes, and looked for again
+if the money comes after that."""
+
+import json
+from datetime import datetime, timedelta
+
+from flask import current_app
+from flask_babel import gettext as _
+from sqlalchemy import select
+
+from shop.extensions import db
+from shop.models.actor import SYSTEM, Actor
+from shop.models.base import utc_now
+from shop.models.booking import Booking
+from shop.models.errors import Invalid, SlotFull
+from shop.models.event import Event
+from shop.models.payment import UNDECIDED, Fault, Payment, PaymentState
+from shop.models.payment_policy import PayChoice, choices, due_now
+from shop.models.repair import Repair
+from shop.models.workflow import WAITING_ON, Party, State
+from shop.services import appointments, ledger, slots
+from shop.services.events import hold, record
+from shop.services.payments import attempts, refunds
+
+TOO_LATE = "The time was taken when the payment came"
+
+
+def ways_to_pay(*, total: int, urgency: str) -> tuple[PayChoice, ...]:
+    """How a booking may be paid, the first one proposed."""
+    settings = current_app.config["SETTINGS"]
+    return choices(
+        total=total, urgency=urgency, percent=settings.DEPOSIT_PERCENT, deposit_for=settings.deposit_for,
+        online=bool(settings.online_providers),
+    )  # fmt: skip
+
+
+def choose(pay: PayChoice | str | None, *, total: int, urgency: str) -> tuple[PayChoice, int]:
+    """The choice, the proposed one if None, and what is due now. Raises Invalid for one that is not offered."""
+    offered = ways_to_pay(total=total, urgency=urgency)
+    if pay is None:
+        chosen = offered[0]
+    elif pay in offered:
+        chosen = PayChoice(pay)
+    else:
+        raise Invalid({"pay": _("Choose one of the ways to pay that are offered.")})
+    return chosen, due_now(chosen, total=total, percent=current_app.config["SETTINGS"].DEPOSIT_PERCENT)
+
+
+def keep_place(repair: Repair, booking: Booking, *, amount: int, actor: Actor) -> None:
+    """Keeps the place of a new booking for `amount` minor units, until the end of PAYMENT_HOLD_MINUTES."""
+    until = utc_now() + timedelta(minutes=current_app.config["SETTINGS"].PAYMENT_HOLD_MINUTES)
+    booking.due_now, booking.held_until = amount, until
+    repair.waiting_on = Party.PAYMENT
+    body = {"amount": amount, "currency": repair.currency, "leaves_at": until.isoformat()}
+    record("repair.payment_awaited", repair, actor=actor, body=body)
+
+
+def confirm_if_paid(repair: Repair) -> bool:
+    """Confirms a booking whose payment has come; the repair is locked. True if it is confirmed by this call."""
+    booking = appointments.find_booking(repair)
+    if booking is None or booking.held_until is None or repair.status != State.EXPECTED:
+        return False
+    paid = ledger.repair_balance(repair).paid
+    if paid < booking.due_now:
+        return False
+    booking.held_until, booking.confirmed_at = None, utc_now()
+    repair.waiting_on = WAITING_ON.get(State.EXPECTED)
+    record("repair.confirmed", repair, actor=SYSTEM, body={"amount": paid, "currency": repair.currency})
+    return True
+
+
+def give_up_unpaid(repair_id: int) -> bool:
+    """Ends a booking whose place was kept long enough; True if it did. Nothing is written yet, the caller commits.
+
+    Providers are asked first, and each answer commits by itself: what has come meanwhile confirms the booking, what is
+    still open is given up there.
+    """
+    for payment_id in _undecided(repair_id):
+        attempts.cancel_payment(payment_id)
+        db.session.commit()
+    repair = _lock(repair_id)
+    booking = appointments.find_booking(repair)
+    if booking is None or booking.held_until is None or repair.status != State.EXPECTED or confirm_if_paid(repair):
+        return False
+    now, before = utc_now(), repair.status_since
+    repair.enter(State.CANCELLED, at=now)
+    repair.updated_at = now
+    appointments.give_back_slot(repair)
+    minutes = int((now - before).total_seconds() // 60)
+    body = {
+        "from": State.EXPECTED, "to": State.CANCELLED, "minutes": minutes, "message": "none", "reason": "unpaid",
+    }  # fmt: skip
+    record("repair.moved", repair, actor=SYSTEM, body=body)
+    return True
+
+
+def rescue(payment_id: int) -> str:
+    """What becomes of money that came after its place was given back: `reseated`, `refunded` or `nothing` to do.
+
+    Nothing is written yet, the caller commits. A second call finds nothing to do. Staff see either in the log.
+    """
+    payment = refunds.lock_payment(payment_id)
+    repair, booking = payment.repair, appointments.find_booking(payment.repair)
+    if payment.fault != Fault.LATE or repair.status != State.CANCELLED or booking is None or booking.held_until is None:
+        return "nothing"
+    if _take_again(repair, booking):
+        payment.fault = ""
+        payment.version += 1
+        confirm_if_paid(repair)
+        return "reseated"
+    left = refunds.refundable(payment)
+    if left:
+        refunds.request_refund(payment_id, left, TOO_LATE, actor=SYSTEM, is_own=True)
+    booking.held_until = None
+    return "refunded"
+
+
+def _take_again(repair: Repair, booking: Booking) -> bool:
+    """The time that was asked for, if it is still free; one without a time always finds its place."""
+    starts_at = _asked_for(repair)
+    if starts_at is not None:
+        try:
+            with db.session.begin_nested():
+                booking.slot_id = slots.take(repair.location, repair.service_type, starts_at=starts_at).id
+        except (Invalid, SlotFull):
+            return False
+    now = utc_now()
+    repair.enter(State.EXPECTED, at=now)
+    repair.updated_at = now
+    record("repair.reseated", repair, actor=SYSTEM, body={"slot": starts_at and starts_at.isoformat()})
+    return True
+
+
+def _asked_for(repair: Repair) -> datetime | None:
+    """When the customer wanted to come: the log knows, the booking has given its time back."""
+    query = select(Event.body).where(Event.aggregate == f"repair:{repair.id}", Event.verb == "repair.booked")
+    slot = json.loads(db.session.scalars(query).one())["slot"]
+    return datetime.fromisoformat(slot) if slot else None
+
+
+def _undecided(repair_id: int) -> list[int]:
+    query = select(Payment.id).where(
+        Payment.repair_id == repair_id, Payment.state.in_((*UNDECIDED, PaymentState.FAILED))
+    )
+    ids = list(db.session.scalars(query))
+    db.session.rollback()
+    return ids
+
+
+def _lock(repair_id: int) -> Repair:
+    repair = db.session.get_one(Repair, repair_id, with_for_update={"of": Repair}, populate_existing=True)
+    hold(repair)
+    return repair

@@ -1,0 +1,58 @@
+"""What follows from events about money, as jobs: in as many tries as they need, each harmless when run twice."""
+
+import json
+from collections.abc import Callable
+
+from shop.models.actor import SYSTEM
+from shop.services import booking_payments, documents
+from shop.services.deliveries import Owed, handles
+from shop.services.payments import refunds, webhooks
+from shop.services.subscriptions import PAYMENTS, PLACES
+
+
+@handles(PAYMENTS)
+def deliver(delivery: Owed) -> None:
+    _WORK[delivery.event.verb](delivery)
+
+
+@handles(PLACES)
+def give_up_place(delivery: Owed) -> None:
+    """Due when the place was kept for long enough."""
+    booking_payments.give_up_unpaid(_key(delivery))
+
+
+def _hear(delivery: Owed) -> None:
+    webhooks.handle(_key(delivery))
+
+
+def _send_refund(delivery: Owed) -> None:
+    refunds.send_refund(_body(delivery)["refund"])
+
+
+def _follow_payment(delivery: Owed) -> None:
+    """The receipt, and the booking that waited for it."""
+    payment = refunds.lock_payment(_body(delivery)["payment"])
+    documents.issue_receipt(payment, actor=SYSTEM)
+    booking_payments.confirm_if_paid(payment.repair)
+
+
+def _rescue(delivery: Owed) -> None:
+    booking_payments.rescue(_body(delivery)["payment"])
+
+
+_WORK: dict[str, Callable[[Owed], None]] = {
+    "provider_event.received": _hear,
+    "provider_event.replayed": _hear,
+    "payment.refund_requested": _send_refund,
+    "payment.settled": _follow_payment,
+    "payment.late": _rescue,
+}
+
+
+def _body(delivery: Owed) -> dict:
+    return json.loads(delivery.event.body)
+
+
+def _key(delivery: Owed) -> int:
+    """The row that the event is about."""
+    return int(delivery.event.aggregate.partition(":")[2])
