@@ -38,7 +38,6 @@ class SimulatorSettings:
     retry_seconds: tuple[float, ...] = (1, 5, 30, 120, 600, 3600)
     delivery_timeout: float = 10
     senders: int = 2
-    frame_ancestors: str = "'self'"
 
     @property
     def control_key(self) -> str:
