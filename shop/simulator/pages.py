@@ -61,6 +61,8 @@ def pay_form(intent_id: str) -> str:
 @blueprint.post("/pay/<intent_id>")
 def pay(intent_id: str):
     return_url = _checked_return_url()
+    if "fill" in request.form:
+        return _filled(intent_id, return_url)
     try:
         with simulator().store.write(origin()) as tx:
             intent = _intent(tx, intent_id, request.form.get("client_secret", ""))
@@ -203,8 +205,17 @@ def _with(url: str, **arguments: str) -> str:
     return f"{url}{'&' if '?' in url else '?'}{urlencode(arguments)}"
 
 
-def _pay_page(intent: dict, return_url: str, *, error: str = "") -> str:
-    form = request.form if error else _empty_form()
+def _filled(intent_id: str, return_url: str) -> str:
+    """The form with a test card in it, for browsers without scripts."""
+    with simulator().store.read() as tx:
+        intent = _intent(tx, intent_id, request.form.get("client_secret", ""))
+    number = "".join(filter(str.isdigit, request.form["fill"]))[:19]
+    card = {"number": number, "expiry": "12 / 34", "cvc": "123", "holder": request.form.get("holder", "")}
+    return _pay_page(intent, return_url, form=ImmutableMultiDict(card))
+
+
+def _pay_page(intent: dict, return_url: str, *, error: str = "", form: ImmutableMultiDict | None = None) -> str:
+    form = form or (request.form if error else _empty_form())
     amount = _amount(intent["amount"], intent["currency"])
     return _page(
         "pay.html", intent=intent, return_url=return_url, error=error, form=form, cards=_cards(), amount=amount

@@ -14,10 +14,10 @@ from shop.simulator.stripe_errors import StripeError, error_body, invalid
 from shop.simulator.stripe_forms import Params, parse_form, require_known
 from shop.simulator.stripe_parameters import ALLOWED, NESTED, ONLY_EXPAND
 from shop.simulator.stripe_payments import Declined
+from shop.simulator.webhooks import STRIPE_VERSION
 
 blueprint = Blueprint("stripe", __name__, url_prefix="/v1")
 LONGEST_KEY, KEPT_SECONDS = 255, 86_400
-DEFAULT_VERSION = "2023-08-16"
 # What a browser may see of an intent with the publishable key and the client secret.
 _BROWSER = (
     "id object amount automatic_payment_methods canceled_at cancellation_reason capture_method client_secret "
@@ -195,7 +195,7 @@ def _respond(answer: answers.Answer, where: Origin, *, replayed: bool = False) -
     response = jsonify(answer.body)
     response.status_code = answer.status
     response.headers["Request-Id"] = where.request_id or ""
-    response.headers["Stripe-Version"] = request.headers.get("Stripe-Version", DEFAULT_VERSION)
+    response.headers["Stripe-Version"] = request.headers.get("Stripe-Version", STRIPE_VERSION)
     response.headers["Cache-Control"] = "no-cache, no-store"
     if where.idempotency_key:
         response.headers["Idempotency-Key"] = where.idempotency_key

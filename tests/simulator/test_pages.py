@@ -200,3 +200,13 @@ def test_unknown_addresses_answer_in_the_form_of_their_company(visit, simulator)
 
     assert (stripe.status_code, stripe.json()["error"]["type"]) == (404, "invalid_request_error")
     assert (paypal.status_code, paypal.json()["name"]) == (404, "RESOURCE_NOT_FOUND")
+
+
+def test_a_test_card_is_filled_in_without_scripts(client, visit, back):
+    intent = client.v1.payment_intents.create(GBP_50)
+    form = {"client_secret": intent.client_secret, "return_url": back, "fill": "4000000000009995"}
+
+    page = visit(f"/pay/{intent.id}", form)
+
+    assert (page.status_code, 'value="4000000000009995"' in page.text) == (200, True)
+    assert client.v1.payment_intents.retrieve(intent.id).status == "requires_payment_method"

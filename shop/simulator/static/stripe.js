@@ -93,7 +93,7 @@
   /* Shows the bank's question over the page; resolves when it is answered or closed. */
   function ask(url) {
     return new Promise(function (resolve) {
-      var dialog = document.createElement("dialog"), frame = document.createElement("iframe");
+      var dialog = document.createElement("dialog"), frame = document.createElement("iframe"), close = document.createElement("button");
       dialog.setAttribute("aria-label", "3-D Secure");
       dialog.style.padding = "0";
       dialog.style.border = "0";
@@ -104,6 +104,14 @@
       frame.style.height = "24rem";
       frame.style.border = "0";
       frame.src = url + "&embedded=1&locale=" + encodeURIComponent(document.documentElement.lang || "");
+      // The first thing in the dialog: it gets the focus, and Escape works while it has it.
+      close.type = "button";
+      close.textContent = /^pt/i.test(document.documentElement.lang) ? "Fechar" : "Close";
+      close.style.font = "inherit";
+      close.style.minHeight = "44px";
+      close.style.padding = "0 1rem";
+      close.addEventListener("click", function () { end(false); });
+      dialog.appendChild(close);
       dialog.appendChild(frame);
       document.body.appendChild(dialog);
       function end(answered) {
