@@ -26,7 +26,7 @@ KEYS = {
 }
 
 
-class _Quiet(WSGIRequestHandler):
+class QuietHandler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log(self, *_args, **_kwargs):
@@ -115,7 +115,7 @@ def running_simulator(
             shop_url=listener.url if shop_url is None else shop_url,
             **({"retry_seconds": retry_seconds} | KEYS | settings),
         )
-        server = make_server("127.0.0.1", 0, _mounted(app, prefix), threaded=True, request_handler=_Quiet)
+        server = make_server("127.0.0.1", 0, _mounted(app, prefix), threaded=True, request_handler=QuietHandler)
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()

@@ -17,6 +17,7 @@ from shop.simulator.store import Origin, Transaction, new_code, shown
 from shop.simulator.webhooks import timestamp
 
 blueprint = Blueprint("paypal", __name__)
+PATHS = ("/v2/", "/v1/oauth2/", "/v1/notifications/", "/v1/reporting/", "/v1/customer/")
 ORDERS_KEPT, PAYMENTS_KEPT = 6 * 3600, 45 * 86_400
 
 
@@ -200,6 +201,5 @@ def _token_id(value: str) -> str:
     return "token:" + hashlib.sha256(value.encode()).hexdigest()
 
 
-@blueprint.errorhandler(HTTPException)
-def _http_error(error: HTTPException) -> Response:
+def http_error(error: HTTPException) -> Response:
     return _respond(Reply(error.code or 500, error_body(error.code or 500)))

@@ -58,8 +58,17 @@ def approve(tx: Transaction, order: dict, *, funding: str) -> dict:
     order["payment_source"] = {"paypal": wallet | {"name": PAYER["name"], "address": PAYER["address"]}}
     order["links"] = _links(tx, order, "approve")
     tx.save(order)
+    tx.later(tx.settings.approval_seconds, "approval_lapses", order["id"])
     _tell(tx, order, "CHECKOUT.ORDER.APPROVED", "An order has been approved by buyer")
     return order
+
+
+def lapse(tx: Transaction, order: dict) -> None:
+    """Nobody took the money that the payer agreed to: the payer gets it back."""
+    if order["status"] == "APPROVED":
+        order |= {"status": "VOIDED", "update_time": timestamp(tx.clock)}
+        tx.save(order)
+        _tell(tx, order, "CHECKOUT.PAYMENT-APPROVAL.REVERSED", "A payment has been reversed after approval.")
 
 
 def capture(tx: Transaction, order: dict) -> dict:

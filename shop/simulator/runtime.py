@@ -1,6 +1,7 @@
 """What a request needs of the simulator that it came to."""
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from flask import current_app, request
 
@@ -20,6 +21,15 @@ class Simulator:
 
 def simulator() -> Simulator:
     return current_app.extensions["simulator"]
+
+
+def is_home(url: str) -> bool:
+    """True for an address of the shop or of ours: browsers may be sent there at a stranger's wish."""
+    parts, settings = urlsplit(url), simulator().settings
+    if parts.scheme not in ("http", "https") or not url.isprintable() or "\\" in url:
+        return False
+    known = {urlsplit(address).netloc for address in (settings.shop_url, settings.public_url)} - {""}
+    return not settings.shop_url or parts.netloc in {*known, request.host}
 
 
 def origin() -> Origin:

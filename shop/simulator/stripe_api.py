@@ -3,6 +3,7 @@
 import hmac
 
 from shop.simulator import stripe_disputes, stripe_objects, stripe_payments, stripe_refunds
+from shop.simulator.runtime import is_home
 from shop.simulator.store import Transaction
 from shop.simulator.stripe_errors import invalid, missing, refused
 from shop.simulator.stripe_forms import Params
@@ -206,11 +207,18 @@ def _confirm(tx: Transaction, call: Call, intent: dict) -> dict:
         )
     ends_if_asked = params.flag("error_on_requires_action")
     return stripe_payments.confirm(
-        tx, intent, method=method, off_session=off_session or ends_if_asked, return_url=return_url
-    )  # fmt: skip
+        tx,
+        intent,
+        method=method,
+        off_session=off_session or ends_if_asked,
+        return_url=return_url,
+        by_script=params.flag("use_stripe_sdk"),
+    )
 
 
 def _require_return_url(intent: dict, call: Call, return_url: str | None) -> None:
+    if return_url and not _may_return_to(return_url, call):
+        raise invalid("Not a valid URL", param="return_url", code="url_invalid")
     automatic = intent["automatic_payment_methods"] or {}
     redirects = automatic.get("enabled") and automatic.get("allow_redirects") != "never"
     if redirects and not return_url and not call.from_browser and not call.params.flag("use_stripe_sdk"):
@@ -219,6 +227,10 @@ def _require_return_url(intent: dict, call: Call, return_url: str | None) -> Non
             "page: you must provide a `return_url`, or set automatic_payment_methods[allow_redirects] to never.",
             param="return_url",
         )
+
+
+def _may_return_to(url: str, call: Call) -> bool:
+    return is_home(url) if call.from_browser else url.startswith(("https://", "http://"))
 
 
 def _take_method(tx: Transaction, call: Call, intent: dict) -> dict | None:

@@ -10,14 +10,14 @@ from werkzeug.exceptions import HTTPException
 from shop.simulator import answers, faults, tasks
 from shop.simulator.runtime import origin, simulator
 from shop.simulator.store import Origin, Transaction, shown
-from shop.simulator.stripe_errors import StripeError, invalid
+from shop.simulator.stripe_errors import StripeError, error_body, invalid
 from shop.simulator.stripe_forms import Params, parse_form, require_known
 from shop.simulator.stripe_parameters import ALLOWED, NESTED, ONLY_EXPAND
 from shop.simulator.stripe_payments import Declined
+from shop.simulator.webhooks import STRIPE_VERSION
 
 blueprint = Blueprint("stripe", __name__, url_prefix="/v1")
 LONGEST_KEY, KEPT_SECONDS = 255, 86_400
-DEFAULT_VERSION = "2023-08-16"
 # What a browser may see of an intent with the publishable key and the client secret.
 _BROWSER = (
     "id object amount automatic_payment_methods canceled_at cancellation_reason capture_method client_secret "
@@ -195,18 +195,28 @@ def _respond(answer: answers.Answer, where: Origin, *, replayed: bool = False) -
     response = jsonify(answer.body)
     response.status_code = answer.status
     response.headers["Request-Id"] = where.request_id or ""
-    response.headers["Stripe-Version"] = request.headers.get("Stripe-Version", DEFAULT_VERSION)
+    response.headers["Stripe-Version"] = request.headers.get("Stripe-Version", STRIPE_VERSION)
     response.headers["Cache-Control"] = "no-cache, no-store"
     if where.idempotency_key:
         response.headers["Idempotency-Key"] = where.idempotency_key
     if replayed:
         response.headers["Idempotent-Replayed"] = "true"
+    if browser_may_call():
+        response.headers["Access-Control-Allow-Origin"] = "*"
     if answer.status == 401:
         response.headers["WWW-Authenticate"] = 'Basic realm="Stripe"'
     return response
 
 
-@blueprint.errorhandler(HTTPException)
-def _http_error(error: HTTPException) -> Response:
-    body = {"error": {"type": "invalid_request_error", "message": error.description or error.name}}
-    return _respond(answers.Answer(error.code or 500, body), origin())
+def browser_may_call() -> bool:
+    """A publishable key opens only what a page may see, so pages of any origin may ask with it."""
+    return request.values.get("key") == simulator().settings.stripe_publishable_key
+
+
+def http_error(error: HTTPException) -> Response:
+    status = error.code or 500
+    if status in (404, 405):
+        message = f"Unrecognized request URL ({request.method}: {request.path})."
+        return _respond(answers.Answer(404, error_body(message)), origin())
+    kind = "api_error" if status >= 500 else "invalid_request_error"
+    return _respond(answers.Answer(status, error_body(error.description or error.name, type=kind)), origin())

@@ -24,17 +24,23 @@ class Declined(Exception):
         self.body = body
 
 
-def confirm(tx: Transaction, intent: dict, *, method: dict, off_session: bool, return_url: str | None) -> dict:
-    """Pays with `method`. Raises Declined, after which the intent asks for another method."""
+def confirm(
+    tx: Transaction, intent: dict, *, method: dict, off_session: bool, return_url: str | None, by_script: bool = False
+) -> dict:
+    """Pays with `method`. Raises Declined, after which the intent asks for another method.
+
+    `by_script`: stripe.js asks, and shows the bank's question itself.
+    """
     require_status(intent, *CONFIRMABLE, verb="confirm")
     _require_usable(method, intent)
     card = card_of(method)
     intent |= {"payment_method": method["id"], "last_payment_error": None, "next_action": None}
+    intent["_return_url"] = return_url
     if not _asks_bank(card, method):
         return _charge(tx, intent, method, card)
     if off_session:
         return _decline(tx, intent, method, card, ("authentication_required", "authentication_required"))
-    return _ask_bank(tx, intent, return_url)
+    return _ask_bank(tx, intent, None if by_script else return_url)
 
 
 def authenticate(tx: Transaction, intent: dict, *, succeeded: bool) -> dict:

@@ -168,3 +168,25 @@ def create_with_key(simulator, key):
         headers={"Authorization": f"Bearer {KEYS['stripe_secret_key']}", "Idempotency-Key": key},
         timeout=30,
     )  # fmt: skip
+
+
+def test_a_connection_that_breaks_after_the_work_loses_nothing(client, simulator):
+    simulator.control("", {"faults": {"stripe": {"hang_up_after": 1}}})
+
+    with pytest.raises(stripe.APIConnectionError):
+        client.v1.payment_intents.create(PAID, {"idempotency_key": "payment-1-create"})
+    found = client.v1.payment_intents.create(PAID, {"idempotency_key": "payment-1-create"})
+
+    assert found.status == "succeeded"
+    assert len(client.v1.payment_intents.list().data) == 1
+
+
+def test_a_failure_before_the_work_leaves_the_key_free(client, simulator):
+    simulator.control("", {"faults": {"stripe": {"fail_before": 1}}})
+
+    with pytest.raises(stripe.APIError) as refusal:
+        client.v1.payment_intents.create(PAID, {"idempotency_key": "payment-1-create"})
+    paid = client.v1.payment_intents.create(PAID, {"idempotency_key": "payment-1-create"})
+
+    assert (refusal.value.http_status, paid.status) == (500, "succeeded")
+    assert "Idempotent-Replayed" not in paid.last_response.headers
