@@ -296,7 +296,7 @@ def _frame(kind: DocumentKind, repair: Repair, buyer: Buyer) -> Frame:
 
 def _lines(repair: Repair, country: str, *, is_reverse: bool) -> tuple[Line, ...]:
     """The lines of the price, and one more if they are not all of it."""
-    rate = pricing.published_rules().taxes.get(country)
+    rate = _vat_rate(country)
     lines = [Line(translated(line.label), line.amount, rate) for line in repair.lines]
     rest = repair.total - sum(line.amount for line in lines)
     if rest or not lines:
@@ -307,6 +307,13 @@ def _lines(repair: Repair, country: str, *, is_reverse: bool) -> tuple[Line, ...
         )
         lines.append(Line(label, rest, rate))
     return invoicing.without_tax(lines) if is_reverse else tuple(lines)
+
+
+def _vat_rate(country: str) -> int | None:
+    """None where none may be shown: also for a company that is not registered for it."""
+    if country != BRAZIL and not our_company().vat_number:
+        return None
+    return pricing.published_rules().taxes.get(country)
 
 
 def _paid(repair: Repair, frame: Frame) -> list[tuple[str, int]]:

@@ -101,7 +101,7 @@ def test_invoice_says_what_was_paid_and_what_is_due(priced, frozen):
 
     assert content(document)["totals"] == [
         ["Total, including VAT", "£170.10"],
-        ["Deposit, Visa 4242, 24 November 2026", "-£42.53"],
+        ["Deposit, Visa 4242, 24 Nov 2026", "-£42.53"],
     ]
     assert content(document)["due"] == ["To pay", "£127.57"]
     assert ledger.repair_balance(priced).owed == 12_757
@@ -155,6 +155,16 @@ def test_business_in_another_country_accounts_for_the_tax(priced):
     assert paper["notes"][0].startswith("Reverse charge")
     assert paper["buyer"]["lines"] == ["Hauptstraße 1", "10115 Berlin", "Germany", "VAT number DE 136 695 976"]
     assert ledger.repair_balance(priced).due == 14_175
+
+
+def test_company_that_is_not_registered_shows_no_vat(priced, app, monkeypatch):
+    monkeypatch.setattr(app.config["SETTINGS"], "COMPANY_VAT_NUMBER", "")
+
+    document = invoice(priced)
+
+    assert (document.net, document.tax, content(document)["rates"]) == (17_010, 0, None)
+    assert content(document)["totals"][0] == ["Total", "£170.10"]
+    assert "VAT" not in document.content
 
 
 @pytest.mark.parametrize(
