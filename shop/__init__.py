@@ -1,6 +1,7 @@
 """RevivaTech Shop: the application, read from top to bottom as its table of contents."""
 
 from flask import Flask
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from shop import assets, background, cli, database, errors, filters, locales, logs, once, security, websocket
@@ -19,6 +20,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     register_blueprints(app)
     background.init_app(app)
     cli.register(app)
+    if settings.simulated:
+        mount_simulator(app, settings)
     return app
 
 
@@ -96,3 +99,18 @@ def register_blueprints(app: Flask) -> None:
 
     for room in (health, public, booking, admin, api):
         room.init_app(app)
+
+
+def mount_simulator(app: Flask, settings: Settings) -> None:
+    """Stripe and PayPal as another company, below /simulator: the shop speaks to it over HTTP as to the real ones."""
+    from shop.simulator import create_simulator
+
+    keys = ("stripe_secret_key", "stripe_publishable_key", "stripe_webhook_secret", "paypal_client_id",
+            "paypal_client_secret", "paypal_webhook_id")  # fmt: skip
+    simulator = create_simulator(
+        settings.SHOP_DATA / "simulator.db",
+        shop_url=settings.SIMULATOR_URL.removesuffix("/simulator"),
+        public_url=f"{settings.BASE_URL}/simulator",
+        **{name: getattr(settings, name.upper()) for name in keys},
+    )
+    app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/simulator": simulator})

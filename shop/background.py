@@ -26,6 +26,7 @@ from shop.services import (
     relay,
     wake,
 )
+from shop.services.payments import webhooks  # noqa: F401 - registers the handler of payments' deliveries
 
 log = structlog.get_logger(__name__)
 

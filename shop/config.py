@@ -1,12 +1,14 @@
 """Settings from the environment, checked at start. A wrong one stops the start with a sentence on what to set."""
 
+import hashlib
+import hmac
 import re
 import secrets
 from pathlib import Path
 from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -56,6 +58,19 @@ class Settings(BaseSettings):
     COMPANY_LOGO: str = ""
     COMPANY_PAYMENT_DAYS: int = Field(default=14, ge=0, le=90)
 
+    ENABLE_REAL_PAYMENTS: bool = False
+    DEPOSIT_PERCENT: int = Field(default=25, ge=0, le=100)
+    STRIPE_SECRET_KEY: str = Field(default="", repr=False)
+    STRIPE_PUBLISHABLE_KEY: str = ""
+    STRIPE_WEBHOOK_SECRET: str = Field(default="", repr=False)
+    STRIPE_API_BASE: str = ""
+    PAYPAL_CLIENT_ID: str = ""
+    PAYPAL_CLIENT_SECRET: str = Field(default="", repr=False)
+    PAYPAL_WEBHOOK_ID: str = ""
+    PAYPAL_API_BASE: str = ""
+    SIMULATOR_URL: str = ""
+    _simulated: frozenset[str] = PrivateAttr(default=frozenset())
+
     @field_validator("BASE_URL")
     @classmethod
     def _absolute(cls, value: str) -> str:
@@ -63,6 +78,11 @@ class Settings(BaseSettings):
         if parts is None or parts.scheme not in {"http", "https"} or parts.query or parts.fragment:
             raise ValueError("start it with http:// or https://, such as https://shop.example.com")
         return value.rstrip("/")
+
+    @field_validator("STRIPE_API_BASE", "PAYPAL_API_BASE", "SIMULATOR_URL")
+    @classmethod
+    def _absolute_if_set(cls, value: str) -> str:
+        return cls._absolute(value) if value else ""
 
     @field_validator("REDIS_URL")
     @classmethod
@@ -132,6 +152,55 @@ class Settings(BaseSettings):
             raise ValueError("SECRET_KEY is too short: set it to 32 or more random characters")
         return self
 
+    @model_validator(mode="after")
+    def _payments(self):
+        """Each provider is real, or simulated under keys of our own; with real payments, real or not offered."""
+        for names in (_STRIPE, _PAYPAL):
+            _refuse_half({name: getattr(self, name) for name in names})
+        if not self.SIMULATOR_URL:
+            host = "127.0.0.1" if self.HOST in ("", "0.0.0.0", "::") else self.HOST  # noqa: S104 - compared, not bound
+            self.SIMULATOR_URL = f"http://{host}:{self.PORT}/simulator"
+        _check_stripe(self)
+        _check_paypal(self)
+        if self.ENABLE_REAL_PAYMENTS and not (self.STRIPE_SECRET_KEY or self.PAYPAL_CLIENT_ID):
+            raise ValueError("ENABLE_REAL_PAYMENTS is on and no provider has keys: set those of Stripe or PayPal")
+        if not self.ENABLE_REAL_PAYMENTS:
+            self._simulate()
+        self.STRIPE_API_BASE = self.STRIPE_API_BASE or "https://api.stripe.com"
+        self.PAYPAL_API_BASE = self.PAYPAL_API_BASE or _paypal_host(self.ENABLE_REAL_PAYMENTS)
+        return self
+
+    def _simulate(self) -> None:
+        """Keys made from SECRET_KEY, so that all processes of one shop have the same, also after a restart."""
+        simulated = set()
+        if not self.STRIPE_SECRET_KEY:
+            simulated.add("stripe")
+            self.STRIPE_SECRET_KEY = f"sk_test_{self._derived('stripe secret')}"
+            self.STRIPE_PUBLISHABLE_KEY = f"pk_test_{self._derived('stripe publishable')}"
+            self.STRIPE_WEBHOOK_SECRET = f"whsec_{self._derived('stripe webhooks')}"
+            self.STRIPE_API_BASE = self.SIMULATOR_URL
+        if not self.PAYPAL_CLIENT_ID:
+            simulated.add("paypal")
+            self.PAYPAL_CLIENT_ID = f"A{self._derived('paypal client')}"
+            self.PAYPAL_CLIENT_SECRET = f"E{self._derived('paypal secret')}"
+            self.PAYPAL_WEBHOOK_ID = self._derived("paypal webhooks")[:17].upper()
+            self.PAYPAL_API_BASE = self.SIMULATOR_URL
+        self._simulated = frozenset(simulated)
+
+    def _derived(self, purpose: str) -> str:
+        return hmac.new(self.SECRET_KEY.encode(), f"simulator: {purpose}".encode(), hashlib.sha256).hexdigest()[:40]
+
+    @property
+    def simulated(self) -> frozenset[str]:
+        """The providers that are played by the simulator: nobody pays anything."""
+        return self._simulated
+
+    @property
+    def online_providers(self) -> tuple[str, ...]:
+        """The providers that customers can pay with, in the order in which they are offered."""
+        keys = {"stripe": self.STRIPE_SECRET_KEY, "paypal": self.PAYPAL_CLIENT_ID}
+        return tuple(name for name, key in keys.items() if key)
+
     @property
     def is_sqlite(self) -> bool:
         return self.DATABASE_URL.startswith("sqlite")
@@ -144,6 +213,11 @@ class Settings(BaseSettings):
     def is_embedded(self) -> bool:
         """True when jobs and live updates run inside the web process, without Redis."""
         return not self.REDIS_URL
+
+
+_STRIPE = ("STRIPE_SECRET_KEY", "STRIPE_PUBLISHABLE_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_API_BASE")
+_PAYPAL = ("PAYPAL_CLIENT_ID", "PAYPAL_CLIENT_SECRET", "PAYPAL_WEBHOOK_ID", "PAYPAL_API_BASE")
+_PAYPAL_LIVE, _PAYPAL_SANDBOX = "https://api-m.paypal.com", "https://api-m.sandbox.paypal.com"
 
 
 def load_settings(**overrides) -> Settings:
@@ -164,6 +238,53 @@ def _address(text: str) -> SplitResult | None:
         return parts if parts.hostname and parts.port != 0 else None
     except ValueError:
         return None
+
+
+def _refuse_half(values: dict[str, str]) -> None:
+    """A provider has all its keys or none; the address (last) may be left out."""
+    *keys, _address_name = values
+    missing = [name for name in keys if not values[name]]
+    given = [name for name, value in values.items() if value]
+    if missing and given:
+        raise ValueError(f"{missing[0]} is missing: set it too, or leave {given[0]} out to have payments simulated")
+
+
+def _check_stripe(settings: "Settings") -> None:
+    real = settings.ENABLE_REAL_PAYMENTS
+    shapes = {
+        "STRIPE_SECRET_KEY": (r"[sr]k_(live|test)_\w+", "sk_test_… or sk_live_…"),
+        "STRIPE_PUBLISHABLE_KEY": (r"pk_(live|test)_\w+", "pk_test_… or pk_live_…"),
+        "STRIPE_WEBHOOK_SECRET": (r"whsec_\S+", "whsec_…"),
+    }
+    for name, (shape, example) in shapes.items():
+        key = getattr(settings, name)
+        if key and not re.fullmatch(shape, key):
+            raise ValueError(f"{name} does not look like one: copy it from Stripe, it begins with {example}")
+        if "_live_" in key[:8] and not real:
+            raise ValueError(f"{name} is a live key: set ENABLE_REAL_PAYMENTS=on to take real money, or a test key")
+        if "_test_" in key[:8] and real:
+            raise ValueError(f"{name} is a test key, but ENABLE_REAL_PAYMENTS is on: set the live key, or turn it off")
+    if real and settings.STRIPE_API_BASE and not settings.STRIPE_API_BASE.startswith("https://"):
+        raise ValueError("STRIPE_API_BASE must start with https:// when ENABLE_REAL_PAYMENTS is on")
+
+
+def _check_paypal(settings: "Settings") -> None:
+    """PayPal's keys do not say whether they are live: the address does."""
+    real, base = settings.ENABLE_REAL_PAYMENTS, settings.PAYPAL_API_BASE
+    host = urlsplit(base).hostname or ""
+    if host in ("api-m.paypal.com", "api.paypal.com") and not real:
+        raise ValueError(
+            "PAYPAL_API_BASE is the live address: set ENABLE_REAL_PAYMENTS=on to take real money, "
+            f"or use {_PAYPAL_SANDBOX}"
+        )
+    if base and real and ("sandbox" in host or not base.startswith("https://")):
+        raise ValueError(
+            "PAYPAL_API_BASE is an address for tests, but ENABLE_REAL_PAYMENTS is on: leave it out, or turn it off"
+        )
+
+
+def _paypal_host(real: bool) -> str:
+    return _PAYPAL_LIVE if real else _PAYPAL_SANDBOX
 
 
 def _database_url(url: str, data: Path) -> str:

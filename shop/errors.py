@@ -12,22 +12,27 @@ from shop import again, database
 from shop.extensions import db, htmx
 from shop.models.errors import (
     CannotUndo,
+    Declined,
     Deleted,
     IdempotencyMismatch,
     Invalid,
     Merged,
     NotAllowed,
     NotFound,
+    ProviderDown,
+    ProviderRefused,
     SlotFull,
     Stale,
+    WebhookRefused,
 )
 from shop.services import staff_drafts
 
 log = structlog.get_logger(__name__)
 _STATUS = {
     NotFound: 404, NotAllowed: 403, Invalid: 422, Stale: 409, Merged: 409, SlotFull: 409, CannotUndo: 409,
-    IdempotencyMismatch: 422,
+    IdempotencyMismatch: 422, WebhookRefused: 400, Declined: 402, ProviderRefused: 502, ProviderDown: 503,
 }  # fmt: skip
+_HEADERS = {ProviderDown: {"Retry-After": "5"}}
 # Somebody may have been typing here when it went, or when their rights did.
 _MAY_BE_GONE = {403, 404}
 _PAGES = {400, 403, 404, 405, 409, 413, 422, 429, 500, 503}
@@ -38,7 +43,11 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(CSRFError, _http_error)
     app.register_error_handler(Exception, _unexpected)
     for kind, status in _STATUS.items():
-        app.register_error_handler(kind, lambda error, status=status: _answer(error, status, message=error.message))
+        app.register_error_handler(kind, _answers(status, _HEADERS.get(kind)))
+
+
+def _answers(status: int, headers: dict | None):
+    return lambda error: _answer(error, status, message=error.message, headers=headers)
 
 
 def use_form(app: Flask, root: str, form) -> None:

@@ -13,9 +13,16 @@ ROOT = Path(__file__).parents[1]
 KEY = "k" * 32
 NAMES = ("DATABASE_URL", "REDIS_URL", "REDIS_PREFIX", "SECRET_KEY", "BASE_URL", "HOST", "PORT", "THREADS",
          "WEB_PROCESSES", "RATE_LIMITS", "LOG_LEVEL",
-         "LOG_FORMAT", "TRUSTED_PROXIES", "MAIL_FROM",
          *(f"COMPANY_{part}" for part in ("NAME", "ADDRESS", "VAT_NUMBER", "NUMBER", "CNPJ", "IBAN", "BIC", "BANK",
-                                          "EMAIL", "PHONE", "WEBSITE", "LOGO", "PAYMENT_DAYS")))  # fmt: skip
+                                          "EMAIL", "PHONE", "WEBSITE", "LOGO", "PAYMENT_DAYS")),
+         "LOG_FORMAT", "TRUSTED_PROXIES", "MAIL_FROM", "ENABLE_REAL_PAYMENTS", "DEPOSIT_PERCENT", "STRIPE_SECRET_KEY",
+         "STRIPE_PUBLISHABLE_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_API_BASE", "PAYPAL_CLIENT_ID",
+         "PAYPAL_CLIENT_SECRET", "PAYPAL_WEBHOOK_ID", "PAYPAL_API_BASE", "SIMULATOR_URL")  # fmt: skip
+STRIPE_TEST = {"STRIPE_SECRET_KEY": "sk_test_1", "STRIPE_PUBLISHABLE_KEY": "pk_test_1",
+               "STRIPE_WEBHOOK_SECRET": "whsec_1"}  # fmt: skip
+STRIPE_LIVE = STRIPE_TEST | {"STRIPE_SECRET_KEY": "sk_live_1", "STRIPE_PUBLISHABLE_KEY": "pk_live_1"}
+PAYPAL = {"PAYPAL_CLIENT_ID": "A1", "PAYPAL_CLIENT_SECRET": "E1", "PAYPAL_WEBHOOK_ID": "W1"}
+REAL = {"ENABLE_REAL_PAYMENTS": "on"}
 
 NAMES_ON_REDIS = """
 from shop import create_app
@@ -94,6 +101,11 @@ def test_postgresql_addresses_are_taken_as_providers_write_them(environment, sch
         ("COMPANY_IBAN", "GB34 BUKB 2020 1555 5555 55"),
         ("COMPANY_LOGO", "/dev/null"),
         ("COMPANY_PAYMENT_DAYS", "365"),
+        ("ENABLE_REAL_PAYMENTS", "perhaps"),
+        ("DEPOSIT_PERCENT", "101"),
+        ("STRIPE_API_BASE", "api.stripe.com"),
+        ("PAYPAL_API_BASE", "ftp://api-m.paypal.com"),
+        ("SIMULATOR_URL", "simulator"),
         ("SHOP_DATA", "/dev/null/shop"),
         ("SHOP_DATA", "/dev/null"),
     ],
@@ -122,6 +134,85 @@ def test_whoever_names_the_company_names_all_of_it(environment):
     assert str(stopped.value) == "Cannot start: COMPANY_ADDRESS is missing: set it where COMPANY_NAME is set."
     assert (invented.has_invented_company, own.has_invented_company) == (True, False)
     assert (own.COMPANY_IBAN, own.COMPANY_VAT_NUMBER, own.COMPANY_EMAIL) == ("", "", "")
+
+
+def test_without_keys_both_providers_are_simulated_under_keys_that_stay(environment):
+    environment.setenv("PORT", "8123")
+
+    first, second = load_settings(), load_settings()
+
+    assert first.simulated == {"stripe", "paypal"}
+    assert first.online_providers == ("stripe", "paypal")
+    assert first.STRIPE_API_BASE == first.PAYPAL_API_BASE == "http://127.0.0.1:8123/simulator"
+    assert first.STRIPE_SECRET_KEY.startswith("sk_test_")
+    names = [*STRIPE_TEST, *PAYPAL]
+    assert [getattr(first, name) for name in names] == [getattr(second, name) for name in names]
+    assert len({getattr(first, name) for name in names}) == len(names)
+    other = load_settings(SECRET_KEY="o" * 32)
+    assert other.STRIPE_SECRET_KEY != first.STRIPE_SECRET_KEY
+
+
+def test_with_test_keys_a_provider_is_its_own_sandbox_and_the_other_is_simulated(environment):
+    settings = load_settings(**STRIPE_TEST)
+
+    assert settings.simulated == {"paypal"}
+    assert settings.STRIPE_API_BASE == "https://api.stripe.com"
+    assert load_settings(**PAYPAL).PAYPAL_API_BASE == "https://api-m.sandbox.paypal.com"
+
+
+def test_a_stand_in_is_spoken_to_where_it_is(environment):
+    settings = load_settings(**STRIPE_TEST, STRIPE_API_BASE="http://127.0.0.1:8420/")
+
+    assert (settings.simulated, settings.STRIPE_API_BASE) == ({"paypal"}, "http://127.0.0.1:8420")
+
+
+def test_with_real_payments_a_provider_without_keys_is_not_offered(environment):
+    settings = load_settings(**STRIPE_LIVE, **REAL)
+
+    assert (settings.simulated, settings.online_providers) == (frozenset(), ("stripe",))
+    assert load_settings(**STRIPE_LIVE, **PAYPAL, **REAL).PAYPAL_API_BASE == "https://api-m.paypal.com"
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        (STRIPE_LIVE, "STRIPE_SECRET_KEY is a live key"),
+        (STRIPE_TEST | {"STRIPE_SECRET_KEY": "rk_live_1"}, "STRIPE_SECRET_KEY is a live key"),
+        (STRIPE_TEST | {"STRIPE_PUBLISHABLE_KEY": "pk_live_1"}, "STRIPE_PUBLISHABLE_KEY is a live key"),
+        (STRIPE_TEST | REAL, "STRIPE_SECRET_KEY is a test key"),
+        (STRIPE_TEST | REAL | {"STRIPE_SECRET_KEY": "rk_test_1"}, "STRIPE_SECRET_KEY is a test key"),
+        (STRIPE_LIVE | REAL | {"STRIPE_PUBLISHABLE_KEY": "pk_test_1"}, "STRIPE_PUBLISHABLE_KEY is a test key"),
+        (STRIPE_LIVE | REAL | {"STRIPE_API_BASE": "http://x.example"}, "STRIPE_API_BASE must start with https://"),
+        (STRIPE_TEST | {"STRIPE_SECRET_KEY": "whsec_1"}, "STRIPE_SECRET_KEY does not look like one"),
+        (STRIPE_TEST | {"STRIPE_WEBHOOK_SECRET": "sk_test_1"}, "STRIPE_WEBHOOK_SECRET does not look like one"),
+        (STRIPE_TEST | {"STRIPE_PUBLISHABLE_KEY": ""}, "STRIPE_PUBLISHABLE_KEY is missing"),
+        (STRIPE_TEST | {"STRIPE_WEBHOOK_SECRET": ""}, "STRIPE_WEBHOOK_SECRET is missing"),
+        ({"STRIPE_WEBHOOK_SECRET": "whsec_1"}, "STRIPE_SECRET_KEY is missing"),
+        ({"STRIPE_API_BASE": "http://127.0.0.1:1"}, "STRIPE_SECRET_KEY is missing"),
+        ({"PAYPAL_CLIENT_ID": "A1"}, "PAYPAL_CLIENT_SECRET is missing"),
+        (PAYPAL | {"PAYPAL_WEBHOOK_ID": ""}, "PAYPAL_WEBHOOK_ID is missing"),
+        (PAYPAL | {"PAYPAL_API_BASE": "https://api-m.paypal.com"}, "PAYPAL_API_BASE is the live address"),
+        (PAYPAL | REAL | {"PAYPAL_API_BASE": "https://api-m.sandbox.paypal.com"}, "PAYPAL_API_BASE is an address for"),
+        (REAL, "ENABLE_REAL_PAYMENTS is on and no provider has keys"),
+    ],
+)
+def test_keys_that_do_not_fit_stop_the_start_with_one_sentence_that_tells_no_key(environment, given, name):
+    for key, value in given.items():
+        environment.setenv(key, value)
+
+    with pytest.raises(ConfigError) as stopped:
+        load_settings()
+
+    sentence = str(stopped.value)
+    assert sentence.startswith(f"Cannot start: {name}")
+    assert sentence.endswith(".")
+    assert not any(value and value in sentence for key, value in given.items() if key != "ENABLE_REAL_PAYMENTS")
+
+
+def test_settings_do_not_show_their_secrets(environment):
+    settings = load_settings(**STRIPE_TEST, **PAYPAL)
+
+    assert not any(secret in repr(settings) for secret in ("sk_test_1", "whsec_1", "'E1'"))
 
 
 def test_postgresql_needs_a_key_of_its_own(environment):

@@ -140,7 +140,7 @@ def downgrade():
 
 # The triggers go with their tables.
 _TABLES = (
-    "documents", "document_counters", "ledger_entries", "ledger_transactions", "provider_calls", "provider_events",
+    "documents", "document_counters", "ledger_entries", "ledger_transactions", "reconciliations", "provider_calls", "provider_events",
     "disputes", "refunds", "payments", "drawers",
 )  # fmt: skip
 
@@ -313,6 +313,19 @@ def _make_payments():
     )
     op.create_index("ix_provider_calls_at", "provider_calls", ["at"])
     op.create_index("ix_provider_calls_payment_id", "provider_calls", ["payment_id", "id"])
+    op.create_table(
+        "reconciliations",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("provider", sa.String(length=10), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("at", _MOMENT, nullable=False),
+        sa.Column("compared", sa.Integer(), nullable=False),
+        sa.Column("settled", sa.Integer(), nullable=False),
+        sa.Column("found", sa.Integer(), nullable=False),
+        sa.Column("differences", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reconciliations")),
+    )
+    op.create_index("ix_reconciliations_day", "reconciliations", ["day", "provider"])
 
 
 def _make_books():

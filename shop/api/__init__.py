@@ -6,7 +6,7 @@ from flask import Flask
 def init_app(app: Flask) -> None:
     """Registers this room's routes."""
     from shop import errors
-    from shop.api import bookings, catalogue, prices, problems, slots  # noqa: F401 - they add their routes
+    from shop.api import bookings, catalogue, payments, prices, problems, slots  # noqa: F401 - they add their routes
     from shop.api.blueprint import blueprint
     from shop.api.document import collector, serve
     from shop.extensions import csrf

@@ -13,6 +13,9 @@ LARGEST_BODY = 128 * 1024
 # Per address and over all routes of the kind, so that the alias /api gives nobody a second allowance.
 reads_limit = limiter.shared_limit("120/minute", scope="api-reads")
 prices_limit = limiter.shared_limit("60/minute", scope="api-prices")
+payments_limit = limiter.shared_limit("60/minute", scope="api-payments")
+# Providers send in bursts, and what is not signed costs little.
+webhooks_limit = limiter.shared_limit("6000/minute", scope="api-webhooks")
 bookings_limit = limiter.shared_limit("20/minute", scope="api-bookings")
 
 

@@ -9,7 +9,7 @@ from shop.api.blueprint import reads_limit, revalidated
 from shop.api.fields import DayOrMoment, Moment
 from shop.api.problems import CONTENT_TYPE, PROBLEMS, Problem
 
-DESCRIPTION = """Devices, prices, slots and bookings of a repair shop.
+DESCRIPTION = """Devices, prices, slots, bookings and payments of a repair shop.
 
 Amounts are whole numbers of minor units: 18900 GBP is £189.00. Times are ISO 8601; we answer in UTC.
 Every error is `application/problem+json` with a stable `code`. The same routes answer below `/api`."""
@@ -18,6 +18,7 @@ TAGS = [
     {"name": "Catalogue", "description": "Devices, and what can be done to them."},
     {"name": "Pricing", "description": "What a repair costs, and why."},
     {"name": "Bookings", "description": "When, and the booking itself."},
+    {"name": "Payments", "description": "Paying for a booking, and what the providers tell us."},
 ]
 
 

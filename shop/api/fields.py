@@ -65,6 +65,18 @@ class Id(Integer):
         return super()._deserialize(value, *args, **options)
 
 
+class Amount(Integer):
+    """Minor units: a whole number, not text that looks like one, not 12.0 and not `true`."""
+
+    def __init__(self, **options):
+        super().__init__(strict=True, **options)
+
+    def _deserialize(self, value, *args, **options):
+        if type(value) is not int:
+            raise self.make_error("invalid", input=value)
+        return super()._deserialize(value, *args, **options)
+
+
 class Text(String):
     """Text with something in it besides spaces."""
 

@@ -16,6 +16,7 @@ _LONGEST_FIELD = 100
 # Status -> code, title, and what to do. A domain error brings its own code and its own words, already translated.
 PROBLEMS: dict[int, tuple[str, str, str]] = {
     400: ("malformed_request", N_("The request cannot be read"), N_("Send one JSON object in UTF-8.")),
+    402: ("payment_declined", N_("The payment was declined"), N_("Use another card, or another way to pay.")),
     403: ("not_allowed", N_("This is not allowed"), N_("Ask the shop for access.")),
     404: ("not_found", N_("There is nothing here"), N_("/api/openapi.json lists what there is.")),
     405: (
@@ -33,13 +34,22 @@ PROBLEMS: dict[int, tuple[str, str, str]] = {
         N_("Something went wrong on our side"),
         N_("Try again; quote request_id if you ask us for help."),
     ),
+    502: (
+        "provider_refused",
+        N_("The payment provider refused this"),
+        N_("Nothing was paid. Choose another way to pay, or ask us."),
+    ),
     503: (
         "busy",
         N_("Too much at the same moment"),
         N_("Nothing was done. Send the same again, with the same key, after as many seconds as Retry-After says."),
     ),
 }
-_TITLES = {"idempotency_mismatch": N_("The key belongs to another request")}
+_TITLES = {
+    "idempotency_mismatch": N_("The key belongs to another request"),
+    "provider_down": N_("The payment provider does not answer"),
+    "webhook_refused": N_("This message is not taken"),
+}
 
 
 class Fault(Schema):

@@ -6,6 +6,7 @@ from marshmallow import RAISE, Schema, fields, pre_load, validate, validates_sch
 from marshmallow.exceptions import ValidationError
 
 from shop.api.fields import (
+    Amount,
     Count,
     DayOrMoment,
     Id,
@@ -203,3 +204,77 @@ class Booking(Schema):
     total = fields.Integer(required=True, metadata=_about("Minor units."))
     currency = fields.String(required=True)
     tracking_url = fields.String(required=True, metadata={"format": "uri"})
+
+
+_TOKEN = validate.Regexp(rf"^[A-Za-z0-9_-]{{16,32}}{_END}", error=_l("This is not a booking's token."))
+_KEY = validate.Regexp(rf"^[0-9a-f]{{32}}{_END}", error=_l("This is not a payment's key."))
+_LARGEST_AMOUNT = 10**12
+
+
+class PaymentRequest(Request):
+    """What is paid is the shop's own figure: an amount may be named to have it checked, and never sets it."""
+
+    booking = String(
+        required=True, validate=_TOKEN, metadata=_about("The booking: the last part of its `tracking_url`.")
+    )
+    purpose = String(
+        load_default="full",
+        validate=one_of(("deposit", "full", "balance")),
+        metadata=_about("`deposit`, or all that is still to be paid."),
+    )
+    amount = Amount(
+        metadata=_about("Minor units. Another amount than ours is refused."),
+        validate=number_between(1, _LARGEST_AMOUNT),
+    )
+    currency = String(validate=CURRENCY, metadata=_about("Another currency than the booking's is refused."))
+
+
+class PaymentHeaders(Schema):
+    key = String(
+        data_key="Idempotency-Key",
+        required=True,
+        validate=validate.Regexp(rf"^[\x21-\x7e]{{1,255}}{_END}", error=_l("Send 1 to 255 visible ASCII characters.")),
+        metadata=_about("New for each attempt; the same when the same attempt is sent again.", maxLength=255),
+    )
+
+
+class PaymentName(Request):
+    booking = String(required=True, validate=_TOKEN, metadata=_about("The last part of its `tracking_url`."))
+    payment = String(required=True, validate=_KEY, metadata=_about("`payment` of the attempt."))
+
+
+class StripeConfirmation(PaymentName):
+    payment_method = String(
+        validate=validate.Regexp(rf"^pm_\w{{1,100}}{_END}", error=_l("This is not a payment method of Stripe's.")),
+        metadata=_about("Pays with this method. Left out, what the customer did in the browser is looked at."),
+    )
+
+
+class Payment(Schema):
+    payment = fields.String(required=True, metadata=_about("The attempt's key."))
+    state = fields.String(
+        required=True,
+        metadata=_about("created, action_needed, processing, authorised, paid, failed or cancelled."),
+    )
+    amount = fields.Integer(required=True, metadata=_about("Minor units."))
+    currency = fields.String(required=True)
+    failure_code = fields.String(required=True, metadata=_about("The provider's own word for why it failed, or empty."))
+    test = fields.Boolean(required=True, metadata=_about("True while no real money is taken."))
+
+
+class StripePayment(Payment):
+    payment_intent = fields.String(required=True)
+    client_secret = fields.String(
+        required=True, metadata=_about("For Stripe's element in the browser. Keep it nowhere.")
+    )
+    publishable_key = fields.String(required=True)
+
+
+class PayPalPayment(Payment):
+    order_id = fields.String(required=True)
+    approve_url = fields.String(required=True, metadata=_about("Where the customer agrees, if there is no button."))
+    client_id = fields.String(required=True)
+
+
+class Taken(Schema):
+    received = fields.Boolean(required=True)

@@ -78,3 +78,35 @@ class CannotUndo(ShopError):
     """It is too late, or what was done has been changed since. Nothing was changed."""
 
     code = "cannot_undo"
+
+
+class ProviderDown(ShopError):
+    """A provider did not answer, or not with sense: whether it acted is unknown. Ask again under the same key."""
+
+    code = "provider_down"
+
+
+class ProviderRefused(ShopError):
+    """A provider understood the request and will not do it. `reason` is its own code, for the staff and the log."""
+
+    code = "provider_refused"
+
+    def __init__(self, message: str = "", *, reason: str = ""):
+        super().__init__(message)
+        self.reason = reason
+
+
+class Declined(ShopError):
+    """The customer's bank or wallet said no. `reason` is the provider's code; another way to pay may work."""
+
+    code = "payment_declined"
+
+    def __init__(self, message: str = "", *, reason: str = ""):
+        super().__init__(message)
+        self.reason = reason
+
+
+class WebhookRefused(ShopError):
+    """A message that a provider did not sign, or not now: nothing of it is kept."""
+
+    code = "webhook_refused"

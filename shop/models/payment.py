@@ -1,6 +1,6 @@
 """Money on its way: attempts to pay, what is given back, what is argued about, and what providers said."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from secrets import token_hex
 
@@ -94,6 +94,11 @@ def new_key() -> str:
     return token_hex(16)
 
 
+def idempotency_key(payment_key: str, step: str) -> str:
+    """The same for each try of one step of a payment, such as `create` or `capture`."""
+    return f"payment-{payment_key}-{step}"
+
+
 def _one_of(states: tuple[StrEnum, ...]):
     return text(f"state IN ({', '.join(repr(str(state)) for state in states)})")
 
@@ -159,12 +164,14 @@ class Payment(db.Model):
     disputes: Mapped[list["Dispute"]] = relationship(order_by="Dispute.id", back_populates="payment")
 
     def idempotency_key(self, step: str) -> str:
-        """The same for each try of one step, such as `create` or `capture`."""
-        return f"payment-{self.key}-{step}"
+        return idempotency_key(self.key, step)
 
 
 class Refund(db.Model):
-    """One giving back, asked for by us or made at the provider. Only a settled one has moved money for good."""
+    """One giving back, asked for by us or made at the provider.
+
+    Requested: no money has moved. Accepted: it has left what the provider holds for us. Settled: it has arrived.
+    """
 
     __tablename__ = "refunds"
     __table_args__ = (
@@ -274,6 +281,22 @@ class ProviderCall(db.Model):
     request_id: Mapped[str] = mapped_column(String(80), default="")
     milliseconds: Mapped[int] = mapped_column(default=0)
     at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class Reconciliation(db.Model):
+    """One comparison of a provider's list of a day with ours. `differences` is JSON: a list of sentences' parts."""
+
+    __tablename__ = "reconciliations"
+    __table_args__ = (Index("ix_reconciliations_day", "day", "provider"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    provider: Mapped[str] = mapped_column(String(10))
+    day: Mapped[date]
+    at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    compared: Mapped[int] = mapped_column(default=0)
+    settled: Mapped[int] = mapped_column(default=0)
+    found: Mapped[int] = mapped_column(default=0)
+    differences: Mapped[str] = mapped_column(Text, default="[]")
 
 
 class Drawer(db.Model):

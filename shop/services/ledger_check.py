@@ -147,21 +147,21 @@ def _payments_against_entries() -> Iterator[str]:
 
 
 def _refunds_against_payments() -> Iterator[str]:
-    settled = (
+    moved = (
         select(Refund.payment_id, func.sum(Refund.amount).label("total"))
-        .where(Refund.state == RefundState.SETTLED)
+        .where(Refund.state.in_((RefundState.ACCEPTED, RefundState.SETTLED)))
         .group_by(Refund.payment_id)
         .subquery()
     )
-    total = func.coalesce(settled.c.total, 0)
+    total = func.coalesce(moved.c.total, 0)
     query = (
         select(Payment.id, Payment.refunded, total)
-        .outerjoin(settled, settled.c.payment_id == Payment.id)
+        .outerjoin(moved, moved.c.payment_id == Payment.id)
         .where(Payment.refunded != total)
         .order_by(Payment.id)
     )
     for payment_id, said, summed in _named(query):
-        yield f"Payment {payment_id} says refunded {said}, its settled refunds sum to {summed}."
+        yield f"Payment {payment_id} says refunded {said}, its refunds sum to {summed}."
 
 
 def _states_without_money() -> Iterator[str]:

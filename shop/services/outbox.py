@@ -15,6 +15,7 @@ from shop.models.bulk import BulkRun
 from shop.models.errors import NotFound
 from shop.models.event import Delivery, DeliveryState, Event
 from shop.models.outbox import OutboxMessage
+from shop.models.payment import ProviderEvent
 from shop.models.repair import Repair
 from shop.models.staff import Staff
 from shop.services import deliveries
@@ -27,7 +28,10 @@ _BRIEF = (
     OutboxMessage.id, OutboxMessage.template, OutboxMessage.locale, OutboxMessage.recipient, OutboxMessage.subject,
     OutboxMessage.state, OutboxMessage.created_at, OutboxMessage.repair_id,
 )  # fmt: skip
-_AGGREGATES = {"repair": Repair, "staff": Staff, "customer_account": CustomerAccount, "bulk_run": BulkRun}
+_AGGREGATES = {
+    "repair": Repair, "staff": Staff, "customer_account": CustomerAccount, "bulk_run": BulkRun,
+    "provider_event": ProviderEvent,
+}  # fmt: skip
 # Whoever follows such a link becomes the customer.
 _KEYS = re.compile(r"(/account/set-password/)[\w-]+")
 

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from shop.models.workflow import State
 
-MAIL, BULK = "mail", "bulk"
+MAIL, BULK, PAYMENTS = "mail", "bulk", "payments"
 
 # Entering one of these states is told to the customer; the others are the shop's own business.
 TOLD_BY_MAIL = frozenset(
@@ -57,6 +57,21 @@ SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "repair.deleted": (),
     "repair.imported": (),
     "document.issued": (MAIL,),
+    "payment.settled": (),
+    "payment.failed": (),
+    "payment.cancelled": (),
+    "payment.late": (),
+    "payment.overpaid": (),
+    "payment.mismatched": (),
+    "payment.amount_refused": (),
+    "payment.refund_requested": (PAYMENTS,),
+    "payment.refunded": (),
+    "payment.refund_failed": (),
+    "payment.disputed": (),
+    "payment.dispute_closed": (),
+    "provider_event.received": (PAYMENTS,),
+    "provider_event.replayed": (PAYMENTS,),
+    "provider_event.delivery_resent": (),
     "location.blocked": (),
     "location.unblocked": (),
     "location.closed": (),

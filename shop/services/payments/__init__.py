@@ -1,0 +1,1 @@
+"""Payments: attempts, what providers say of them, refunds, webhooks, and the daily comparison."""

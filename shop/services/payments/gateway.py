@@ -1,0 +1,165 @@
+"""What the shop asks of a payment provider, in the shop's own words. Nothing beyond this package knows another.
+
+Every call may raise ProviderDown (no usable answer: whether it acted is unknown, ask again under the same key),
+ProviderRefused, and where a customer's money is asked for, Declined.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+
+from flask import current_app
+
+from shop.models.errors import Declined, ProviderDown, ProviderRefused
+from shop.models.payment import DisputeState, PaymentState, Provider, RefundState
+
+__all__ = ["Declined", "Gateway", "Order", "ProviderDown", "ProviderRefused", "Snapshot", "gateway_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is to be paid. `key` is our name of the attempt; the amount is in minor units of `currency`."""
+
+    key: str
+    idempotency_key: str
+    amount: int
+    currency: str
+    reference: str
+    description: str
+    return_url: str
+    cancel_url: str
+    locale: str = "en"
+    email: str = ""
+    captures_later: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fee:
+    """What the provider kept of one movement; negative where it gave some back. `ref` names the movement."""
+
+    ref: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundSnapshot:
+    """`key` is our name of it, empty for one that was made at the provider's own site."""
+
+    ref: str
+    amount: int
+    state: RefundState
+    key: str = ""
+    failure_code: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Movement:
+    """Money that a dispute took from us (negative) or gave back. `ref` names it for ever."""
+
+    ref: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeSnapshot:
+    ref: str
+    amount: int
+    currency: str
+    reason: str
+    state: DisputeState
+    due_by: datetime | None
+    opened_at: datetime
+    movements: tuple[Movement, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """All that a provider knows of one attempt, at one moment. Amounts in minor units of `currency`."""
+
+    ref: str
+    key: str
+    state: PaymentState
+    amount: int
+    currency: str
+    captured: int = 0
+    charge_ref: str = ""
+    method: str = ""
+    failure_code: str = ""
+    livemode: bool = False
+    fees: tuple[Fee, ...] = ()
+    refunds: tuple[RefundSnapshot, ...] = ()
+    disputes: tuple[DisputeSnapshot, ...] = ()
+    # For the browser alone, never stored: the secret of Stripe's element, or where the customer goes on.
+    client_secret: str = ""
+    next_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """One line of a provider's own list. `ref` is the attempt, `charge_ref` the charge in it."""
+
+    ref: str
+    charge_ref: str
+    key: str
+    amount: int
+    refunded: int
+    currency: str
+    at: datetime
+
+
+class Gateway(Protocol):
+    provider: Provider
+
+    def create(self, order: Order) -> Snapshot:
+        """Opens the attempt there, once for each `order.idempotency_key`."""
+        ...
+
+    def read(self, ref: str, *, disputed: bool = False) -> Snapshot:
+        """`disputed`: look for disputes too, where the attempt itself does not tell that there are any."""
+        ...
+
+    def confirm(self, ref: str, *, idempotency_key: str, method: str, return_url: str) -> Snapshot:
+        """Pays with a method that the provider knows. Raises Declined."""
+        ...
+
+    def capture(self, ref: str, *, idempotency_key: str, amount: int | None = None) -> Snapshot:
+        """Takes what the customer agreed to; all of it if `amount` is None. Taking it twice takes it once."""
+        ...
+
+    def cancel(self, ref: str, *, idempotency_key: str) -> Snapshot:
+        """Gives the attempt up. One that is decided already comes back as it is."""
+        ...
+
+    def refund(self, snapshot_ref: str, charge_ref: str, *, amount: int, currency: str, key: str) -> RefundSnapshot:
+        """Gives back; `key` is our name of the refund, and asking twice under it gives back once."""
+        ...
+
+    def list_day(self, day: date) -> Iterator[Listed]:
+        """The charges that were made on that day, in UTC."""
+        ...
+
+
+def gateway_of(provider: Provider | str) -> Gateway:
+    """The one for this provider, with the keys of this shop. Raises ProviderRefused for one that is not offered."""
+    made: dict[str, Gateway] = current_app.extensions.setdefault("shop_gateways", {})
+    if provider not in made:
+        made[provider] = _make(Provider(provider))
+    return made[provider]
+
+
+def _make(provider: Provider) -> Gateway:
+    from shop.services.payments.paypal_gateway import PayPalGateway
+    from shop.services.payments.stripe_gateway import StripeGateway
+
+    settings = current_app.config["SETTINGS"]
+    if provider not in settings.online_providers:
+        raise ProviderRefused(f"{provider} is not set up.", reason="not_configured")
+    if provider == Provider.STRIPE:
+        return StripeGateway(secret_key=settings.STRIPE_SECRET_KEY, base=settings.STRIPE_API_BASE)
+    return PayPalGateway(
+        client_id=settings.PAYPAL_CLIENT_ID,
+        client_secret=settings.PAYPAL_CLIENT_SECRET,
+        base=settings.PAYPAL_API_BASE,
+        livemode=settings.ENABLE_REAL_PAYMENTS,
+    )

@@ -1,0 +1,149 @@
+"""Giving money back: asked for by a person with a reason, accepted by the provider, settled at the customer's bank."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flask_babel import gettext as _
+from sqlalchemy import select
+
+from shop import database
+from shop.extensions import db
+from shop.models.actor import SYSTEM, Actor
+from shop.models.base import utc_now
+from shop.models.errors import Invalid, NotFound, ProviderRefused
+from shop.models.payment import ONLINE, DisputeState, Payment, PaymentState, Refund, RefundState
+from shop.models.repair import Repair
+from shop.services.events import hold, record
+from shop.services.payments import wire
+from shop.services.payments.gateway import gateway_of
+from shop.services.payments.settle import settle
+
+PERMISSION = "payment.refund"
+LONGEST_REASON = 200
+# A provider remembers keys for a day at least. Before that, asking first costs nothing and is always right.
+ASK_FIRST_AFTER = timedelta(hours=1)
+
+
+def refundable(payment: Payment) -> int:
+    """What can still be given back: taken, less what goes back already, and less what a bank argues about."""
+    going = sum(refund.amount for refund in payment.refunds if refund.state != RefundState.FAILED)
+    argued = sum(dispute.amount for dispute in payment.disputes if dispute.state != DisputeState.WON)
+    return max(payment.captured - going - argued, 0)
+
+
+def request_refund(payment_id: int, amount: int, reason: str, *, actor: Actor) -> Refund:
+    """Writes down that `amount` minor units go back, and why; the caller commits, and a job asks the provider.
+
+    Raises NotAllowed, NotFound, and Invalid for an amount that is more than is left, or without a reason.
+    """
+    actor.require(PERMISSION)
+    reason = " ".join(reason.replace("\x00", "").split())
+    payment = lock_payment(payment_id)
+    faults = {}
+    if payment.state != PaymentState.PAID or payment.provider not in ONLINE:
+        faults["payment"] = _("Only a payment that has arrived can be given back.")
+    elif not 0 < amount <= refundable(payment):
+        faults["amount"] = _("That is more than is left of this payment, or nothing.")
+    if not reason:
+        faults["reason"] = _("Write why: it stands in the audit log.")
+    elif len(reason) > LONGEST_REASON:
+        faults["reason"] = _("Keep the reason under %(most)s characters.", most=LONGEST_REASON)
+    if faults:
+        raise Invalid(faults)
+    refund = Refund(amount=amount, reason=reason, actor=actor.reference, state=RefundState.REQUESTED)
+    payment.refunds.append(refund)
+    payment.version += 1
+    db.session.flush()
+    body = {"payment": payment.id, "refund": refund.id, "amount": amount, "currency": payment.currency,
+            "provider": payment.provider}  # fmt: skip
+    record("payment.refund_requested", payment.repair, actor=actor, body=body, detail={"reason": reason})
+    return refund
+
+
+def send_refund(refund_id: int) -> Refund:
+    """Asks the provider to give it back; the caller has committed, and commits after. Twice gives back once.
+
+    Raises ProviderDown while that is unknown. What the provider refuses is a failed refund, not an error.
+    """
+    seen = _look(refund_id)
+    if seen.is_unsent and utc_now() - seen.created_at > ASK_FIRST_AFTER:
+        settle(seen.payment_id)
+        db.session.commit()
+        seen = _look(refund_id)
+    if seen.is_unsent and (refusal := _send(seen)) is not None:
+        return _fail(refund_id, seen.payment_id, refusal.reason)
+    settle(seen.payment_id)
+    return db.session.get_one(Refund, refund_id)
+
+
+def lock_payment(payment_id: int) -> Payment:
+    """The payment, locked after its repair, so that all lock in one order. Raises NotFound."""
+    repair_id = db.session.scalar(select(Payment.repair_id).where(Payment.id == payment_id))
+    repair = repair_id and db.session.get(Repair, repair_id, with_for_update={"of": Repair}, populate_existing=True)
+    if not repair:
+        raise NotFound(_("There is no such payment."))
+    hold(repair)
+    return db.session.get_one(Payment, payment_id, with_for_update={"of": Payment}, populate_existing=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A refund as it was read, without a lock."""
+
+    key: str
+    state: str
+    refund_ref: str | None
+    amount: int
+    created_at: datetime
+    payment_id: int
+    provider: str
+    payment_ref: str | None
+    charge_ref: str | None
+    currency: str
+
+    @property
+    def is_unsent(self) -> bool:
+        return self.state == RefundState.REQUESTED and self.refund_ref is None
+
+
+def _look(refund_id: int) -> _Seen:
+    query = (
+        select(
+            Refund.key, Refund.state, Refund.provider_ref, Refund.amount, Refund.created_at, Refund.payment_id,
+            Payment.provider, Payment.provider_ref, Payment.charge_ref, Payment.currency,
+        )
+        .join(Payment, Payment.id == Refund.payment_id)
+        .where(Refund.id == refund_id)
+    )  # fmt: skip
+    db.session.rollback()
+    with database.reading():
+        row = db.session.execute(query).first()
+        db.session.rollback()
+    if row is None:
+        raise NotFound(_("There is no such refund."))
+    return _Seen(*tuple(row))
+
+
+def _send(seen: _Seen) -> ProviderRefused | None:
+    gateway = gateway_of(seen.provider)
+    with wire.about(seen.payment_id):
+        try:
+            gateway.refund(
+                seen.payment_ref or "", seen.charge_ref or "",
+                amount=seen.amount, currency=seen.currency, key=seen.key,
+            )  # fmt: skip
+        except ProviderRefused as error:
+            return error
+    return None
+
+
+def _fail(refund_id: int, payment_id: int, reason: str) -> Refund:
+    payment = lock_payment(payment_id)
+    refund = db.session.get_one(Refund, refund_id)
+    if refund.state == RefundState.REQUESTED and refund.provider_ref is None:
+        refund.state, refund.failure_code, refund.settled_at = RefundState.FAILED, reason, utc_now()
+        payment.version += 1
+        body = {"payment": payment.id, "refund": refund.id, "amount": refund.amount, "currency": payment.currency,
+                "provider": payment.provider, "reason": reason}  # fmt: skip
+        record("payment.refund_failed", payment.repair, actor=SYSTEM, body=body)
+    return refund

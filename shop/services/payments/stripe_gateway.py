@@ -1,0 +1,272 @@
+"""Stripe, through its own SDK. Everything that is peculiar to it stands here."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+import stripe
+from flask_babel import gettext as _
+
+from shop.models.payment import DisputeState, PaymentState, Provider, RefundState
+from shop.services.payments.gateway import (
+    Declined,
+    DisputeSnapshot,
+    Fee,
+    Listed,
+    Movement,
+    Order,
+    ProviderDown,
+    ProviderRefused,
+    RefundSnapshot,
+    Snapshot,
+)
+from shop.services.payments.wire import TIMEOUT, WireSession, require_no_lock
+
+# Requests and answers have the shape of this version, whatever the account's default is.
+API_VERSION = "2023-08-16"
+NETWORK_RETRIES = 2
+_STATES = {
+    "requires_payment_method": PaymentState.CREATED,
+    "requires_confirmation": PaymentState.CREATED,
+    "requires_action": PaymentState.ACTION_NEEDED,
+    "processing": PaymentState.PROCESSING,
+    "requires_capture": PaymentState.AUTHORISED,
+    "succeeded": PaymentState.PAID,
+    "canceled": PaymentState.CANCELLED,
+}
+_REFUND_STATES = {
+    "succeeded": RefundState.SETTLED,
+    "failed": RefundState.FAILED,
+    "canceled": RefundState.FAILED,
+}
+_DISPUTE_STATES = {
+    "under_review": DisputeState.ANSWERED,
+    "warning_under_review": DisputeState.ANSWERED,
+    "won": DisputeState.WON,
+    "warning_closed": DisputeState.WON,
+    "prevented": DisputeState.WON,
+    "lost": DisputeState.LOST,
+}
+_EXPANDED = {"expand": ["latest_charge.balance_transaction"]}
+# Asked for again, these may go well.
+_PASSING = (stripe.APIConnectionError, stripe.RateLimitError, stripe.APIError)
+
+
+class StripeGateway:
+    provider = Provider.STRIPE
+
+    def __init__(self, *, secret_key: str, base: str):
+        self.client: Any = stripe.StripeClient(
+            secret_key,
+            stripe_version=API_VERSION,
+            base_addresses={"api": base},
+            max_network_retries=NETWORK_RETRIES,
+            http_client=stripe.RequestsClient(timeout=TIMEOUT, session=WireSession(Provider.STRIPE)),
+        )
+
+    def create(self, order: Order) -> Snapshot:
+        params: dict[str, Any] = {
+            "amount": order.amount,
+            "currency": order.currency.lower(),
+            "automatic_payment_methods": {"enabled": True},
+            "capture_method": "manual" if order.captures_later else "automatic",
+            "description": order.description,
+            "metadata": {"payment": order.key, "repair": order.reference},
+        }
+        if order.email:
+            params["receipt_email"] = order.email
+        with _translated():
+            return self._snapshot(
+                self.client.v1.payment_intents.create(params, {"idempotency_key": order.idempotency_key})
+            )
+
+    def read(self, ref: str, *, disputed: bool = False) -> Snapshot:
+        with _translated():
+            intent = self.client.v1.payment_intents.retrieve(ref, _EXPANDED)
+            charge = _charge(intent)
+            refunds: tuple = ()
+            disputes: tuple = ()
+            if charge and charge.captured:
+                refunds = tuple(self.client.v1.refunds.list({"payment_intent": ref, "limit": 100}).auto_paging_iter())
+            if charge and charge.disputed:
+                disputes = tuple(self.client.v1.disputes.list({"payment_intent": ref}).auto_paging_iter())
+            return self._snapshot(intent, refunds, disputes)
+
+    def confirm(self, ref: str, *, idempotency_key: str, method: str, return_url: str) -> Snapshot:
+        params = {"payment_method": method, "return_url": return_url, **_EXPANDED}
+        with _translated():
+            return self._snapshot(
+                self.client.v1.payment_intents.confirm(ref, params, {"idempotency_key": idempotency_key})
+            )
+
+    def capture(self, ref: str, *, idempotency_key: str, amount: int | None = None) -> Snapshot:
+        params = {} if amount is None else {"amount_to_capture": amount}
+        try:
+            with _translated():
+                self.client.v1.payment_intents.capture(ref, params, {"idempotency_key": idempotency_key})
+        except ProviderRefused as error:
+            # It was taken, or given up, before: what it is now is the answer.
+            if error.reason != "payment_intent_unexpected_state":
+                raise
+        return self.read(ref)
+
+    def cancel(self, ref: str, *, idempotency_key: str) -> Snapshot:
+        params = {"cancellation_reason": "abandoned"}
+        try:
+            with _translated():
+                self.client.v1.payment_intents.cancel(ref, params, {"idempotency_key": idempotency_key})
+        except ProviderRefused as error:
+            if error.reason != "payment_intent_unexpected_state":
+                raise
+        return self.read(ref)
+
+    def refund(self, snapshot_ref: str, charge_ref: str, *, amount: int, currency: str, key: str) -> RefundSnapshot:
+        params = {
+            "payment_intent": snapshot_ref,
+            "amount": amount,
+            "reason": "requested_by_customer",
+            "metadata": {"refund": key},
+        }
+        with _translated():
+            return _refund(self.client.v1.refunds.create(params, {"idempotency_key": f"refund-{key}"}))
+
+    def list_day(self, day: date) -> Iterator[Listed]:
+        begins = datetime.combine(day, time(), UTC)
+        created = {"gte": int(begins.timestamp()), "lt": int((begins + timedelta(days=1)).timestamp())}
+        with _translated():
+            for charge in self.client.v1.charges.list({"created": created, "limit": 100}).auto_paging_iter():
+                if charge.captured:
+                    yield _listed(charge)
+
+    def _snapshot(self, intent, refunds: tuple = (), disputes: tuple = ()) -> Snapshot:
+        charge = _charge(intent)
+        error = intent.last_payment_error
+        state = _STATES.get(intent.status, PaymentState.PROCESSING)
+        if state == PaymentState.CREATED and error:
+            state = PaymentState.FAILED
+        action = intent.next_action
+        return Snapshot(
+            ref=intent.id,
+            key=_metadata(intent, "payment"),
+            state=state,
+            amount=intent.amount,
+            currency=intent.currency.upper(),
+            captured=intent.amount_received if state == PaymentState.PAID else 0,
+            charge_ref=charge.id if charge else "",
+            method=_method(charge),
+            failure_code=((error.decline_code if "decline_code" in error else None) or error.code or "declined")[:60]
+            if error and state == PaymentState.FAILED
+            else "",
+            livemode=intent.livemode,
+            fees=(*_fees(charge), *_dispute_fees(disputes)),
+            refunds=tuple(map(_refund, refunds)),
+            disputes=tuple(map(_dispute, disputes)),
+            client_secret=intent.client_secret or "",
+            next_url=action.redirect_to_url.url if action and action.type == "redirect_to_url" else "",
+        )
+
+
+@contextmanager
+def _translated():
+    """Stripe's errors as ours, with its own words kept for the log alone."""
+    require_no_lock()
+    try:
+        yield
+    except stripe.CardError as error:
+        body: Any = error.json_body or {}
+        reason = body.get("error", {}).get("decline_code") or error.code or "card_declined"
+        raise Declined(
+            _("The bank declined this card. Use another one, or ask the bank."), reason=reason[:60]
+        ) from error
+    except _PASSING as error:
+        raise _down() from error
+    except stripe.StripeError as error:
+        raise ProviderRefused(
+            _("Stripe refused this: %(why)s", why=error.user_message or type(error).__name__),
+            reason=(error.code or type(error).__name__)[:60],
+        ) from error
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        # An answer that is no answer of Stripe's: a proxy's page, or half of one.
+        raise _down() from error
+
+
+def _down() -> ProviderDown:
+    return ProviderDown(_("Stripe does not answer. Nothing is lost: try again in a moment."))
+
+
+def _charge(intent):
+    """The charge in full; None while there is none, or where only its id was asked for."""
+    charge = intent.latest_charge
+    return None if charge is None or isinstance(charge, str) else charge
+
+
+def _metadata(thing, name: str) -> str:
+    metadata = thing.metadata
+    return str(metadata[name]) if metadata and name in metadata else ""
+
+
+def _method(charge) -> str:
+    details = charge.payment_method_details if charge else None
+    if not details:
+        return ""
+    if details.type == "card" and details.card:
+        return f"{details.card.brand} {details.card.last4}"
+    return str(details.type)[:40]
+
+
+def _fees(charge) -> Iterator[Fee]:
+    entry = charge.balance_transaction if charge else None
+    if entry is not None and not isinstance(entry, str) and entry.fee:
+        yield Fee(ref=entry.id, amount=entry.fee)
+
+
+def _dispute_fees(disputes: tuple) -> Iterator[Fee]:
+    for dispute in disputes:
+        for entry in dispute.balance_transactions:
+            if entry.fee:
+                yield Fee(ref=entry.id, amount=entry.fee)
+
+
+def _refund(refund) -> RefundSnapshot:
+    state = _REFUND_STATES.get(refund.status)
+    if state is None:
+        state = RefundState.ACCEPTED if refund.balance_transaction else RefundState.REQUESTED
+    failure = refund.failure_reason if "failure_reason" in refund else None
+    return RefundSnapshot(
+        ref=refund.id,
+        amount=refund.amount,
+        state=state,
+        key=_metadata(refund, "refund"),
+        failure_code=(failure or "")[:60],
+    )
+
+
+def _dispute(dispute) -> DisputeSnapshot:
+    due_by = dispute.evidence_details.due_by if dispute.evidence_details else None
+    return DisputeSnapshot(
+        ref=dispute.id,
+        amount=dispute.amount,
+        currency=dispute.currency.upper(),
+        reason=dispute.reason[:60],
+        state=_DISPUTE_STATES.get(dispute.status, DisputeState.OPEN),
+        due_by=datetime.fromtimestamp(due_by, UTC) if due_by else None,
+        opened_at=datetime.fromtimestamp(dispute.created, UTC),
+        movements=tuple(
+            Movement(ref=entry.id, amount=entry.amount) for entry in dispute.balance_transactions if entry.amount
+        ),
+    )
+
+
+def _listed(charge) -> Listed:
+    # What a part capture released counts as refunded there.
+    released = charge.amount - charge.amount_captured
+    return Listed(
+        ref=charge.payment_intent or "",
+        charge_ref=charge.id,
+        key=_metadata(charge, "payment"),
+        amount=charge.amount_captured,
+        refunded=charge.amount_refunded - released,
+        currency=charge.currency.upper(),
+        at=datetime.fromtimestamp(charge.created, UTC),
+    )

@@ -1,0 +1,3 @@
+from shop.simulator.serve import main
+
+main()

@@ -1,0 +1,91 @@
+"""What PayPal refuses in an order, in the order in which it looks."""
+
+from shop.simulator.amounts import NO_DECIMALS, SUPPORTED, WRITTEN, digits_of, minor, minor_of
+from shop.simulator.paypal_errors import PayPalError
+
+LONGEST = {"description": 127, "custom_id": 127, "invoice_id": 127, "reference_id": 256}
+MOST_UNITS = 10
+_ADDED = ("item_total", "tax_total", "shipping", "handling", "insurance")
+_TAKEN = ("shipping_discount", "discount")
+
+
+def check_order(body) -> None:
+    if not isinstance(body, dict):
+        raise PayPalError("INVALID_PARAMETER_SYNTAX", field="/")
+    if "intent" not in body:
+        raise PayPalError("MISSING_REQUIRED_PARAMETER", field="/intent")
+    if body["intent"] not in ("CAPTURE", "AUTHORIZE"):
+        raise PayPalError("INVALID_PARAMETER_VALUE", field="/intent", value=str(body["intent"]))
+    units = body.get("purchase_units")
+    if not isinstance(units, list):
+        raise PayPalError("MISSING_REQUIRED_PARAMETER", field="/purchase_units")
+    if not units:
+        raise PayPalError("INVALID_ARRAY_MIN_ITEMS", field="/purchase_units")
+    if len(units) > MOST_UNITS:
+        raise PayPalError("INVALID_ARRAY_MAX_ITEMS", field="/purchase_units")
+    for at, unit in enumerate(units):
+        check_unit(unit, f"/purchase_units/{at}")
+    _check_references(units)
+
+
+def check_unit(unit, path: str) -> None:
+    if not isinstance(unit, dict):
+        raise PayPalError("INVALID_PARAMETER_SYNTAX", field=path)
+    for name, most in LONGEST.items():
+        text = unit.get(name)
+        if text is not None and (not isinstance(text, str) or not 1 <= len(text) <= most):
+            raise PayPalError("INVALID_STRING_LENGTH", field=f"{path}/{name}")
+    check_amount(unit.get("amount"), f"{path}/amount")
+    _check_breakdown(unit, path)
+
+
+def check_amount(amount, path: str, *, zero: bool = False, orders: bool = True) -> None:
+    """A currency that PayPal takes and a decimal string with as many places as it has. `orders`: their names for it."""
+    if not isinstance(amount, dict):
+        raise PayPalError("MISSING_REQUIRED_PARAMETER", field=path)
+    for name in ("currency_code", "value"):
+        if name not in amount:
+            raise PayPalError("MISSING_REQUIRED_PARAMETER", field=f"{path}/{name}")
+    currency, value = amount["currency_code"], amount["value"]
+    if not isinstance(value, str) or len(value) > 32 or not WRITTEN.fullmatch(value):
+        raise PayPalError("INVALID_PARAMETER_SYNTAX", field=f"{path}/value", value=str(value))
+    if currency not in SUPPORTED:
+        raise PayPalError("INVALID_CURRENCY_CODE", field=f"{path}/currency_code", value=str(currency))
+    if len(value.partition(".")[2]) > digits_of(currency):
+        issue = "DECIMALS_NOT_SUPPORTED" if currency in NO_DECIMALS and not orders else "DECIMAL_PRECISION"
+        raise PayPalError(issue, field=f"{path}/value", value=value)
+    if minor(value, currency) < 0 and zero:
+        raise PayPalError("CANNOT_BE_NEGATIVE", field=f"{path}/value", value=value)
+    if minor(value, currency) <= 0 and not zero:
+        raise PayPalError("CANNOT_BE_ZERO_OR_NEGATIVE", field=f"{path}/value", value=value)
+    if minor(value, currency) > 99_999_999_999_999_999:
+        raise PayPalError("MAX_VALUE_EXCEEDED", field=f"{path}/value", value=value)
+
+
+def _check_references(units: list[dict]) -> None:
+    if len(units) == 1:
+        return
+    names = [unit.get("reference_id") for unit in units]
+    if None in names:
+        raise PayPalError("REFERENCE_ID_REQUIRED", field="/purchase_units")
+    if len(set(names)) < len(names):
+        raise PayPalError("DUPLICATE_REFERENCE_ID", field="/purchase_units")
+
+
+def _check_breakdown(unit: dict, path: str) -> None:
+    breakdown, items = unit["amount"].get("breakdown") or {}, unit.get("items") or []
+    for name, amount in breakdown.items():
+        check_amount(amount, f"{path}/amount/breakdown/{name}", zero=True)
+    for at, item in enumerate(items):
+        check_amount(item.get("unit_amount"), f"{path}/items/{at}/unit_amount", zero=True)
+        if not str(item.get("quantity", "")).isdigit():
+            raise PayPalError("INVALID_PARAMETER_SYNTAX", field=f"{path}/items/{at}/quantity")
+    if items and "item_total" not in breakdown:
+        raise PayPalError("ITEM_TOTAL_REQUIRED", field=f"{path}/amount/breakdown/item_total")
+    total = sum(minor_of(item["unit_amount"]) * int(item["quantity"]) for item in items)
+    if items and total != minor_of(breakdown["item_total"]):
+        raise PayPalError("ITEM_TOTAL_MISMATCH", field=f"{path}/amount/breakdown/item_total/value")
+    added = sum(minor_of(breakdown[name]) for name in _ADDED if name in breakdown)
+    taken = sum(minor_of(breakdown[name]) for name in _TAKEN if name in breakdown)
+    if breakdown and added - taken != minor_of(unit["amount"]):
+        raise PayPalError("AMOUNT_MISMATCH", field=f"{path}/amount/value", value=unit["amount"]["value"])
