@@ -40,7 +40,8 @@ class Settings(BaseSettings):
     LOG_FORMAT: Literal["json", "text"] = "json"
     TRUSTED_PROXIES: int = Field(default=0, ge=0, le=5)
     MAIL_FROM: str = "RevivaTech <repairs@revivatech.example>"
-    # Who issues invoices. The defaults are invented: a real shop sets its own. Lines of the address are parted by `;`.
+    # Who issues invoices. These are invented; whoever sets the name sets all of them: what is not set then is empty.
+    # Lines of the address are parted by `;`.
     COMPANY_NAME: str = Field(default="RevivaTech Ltd", min_length=1, max_length=120)
     COMPANY_ADDRESS: str = Field(
         default="14 Weaver’s Yard; London E2 7JP; United Kingdom", min_length=1, max_length=300
@@ -138,6 +139,18 @@ class Settings(BaseSettings):
         return value
 
     @model_validator(mode="after")
+    def _company(self):
+        """Nothing invented stands beside the name of a real company, its bank account least of all."""
+        if self.has_invented_company:
+            return self
+        for name in type(self).model_fields:
+            if name.startswith("COMPANY_") and name != "COMPANY_PAYMENT_DAYS" and name not in self.model_fields_set:
+                setattr(self, name, "")
+        if not self.COMPANY_ADDRESS:
+            raise ValueError("COMPANY_ADDRESS is missing: set it where COMPANY_NAME is set")
+        return self
+
+    @model_validator(mode="after")
     def _database(self):
         self.SHOP_DATA = _data_folder(self.SHOP_DATA)
         self.DATABASE_URL = _database_url(self.DATABASE_URL, self.SHOP_DATA)
@@ -206,6 +219,10 @@ class Settings(BaseSettings):
     @property
     def is_sqlite(self) -> bool:
         return self.DATABASE_URL.startswith("sqlite")
+
+    @property
+    def has_invented_company(self) -> bool:
+        return "COMPANY_NAME" not in self.model_fields_set
 
     @property
     def is_embedded(self) -> bool:

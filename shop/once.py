@@ -36,6 +36,7 @@ UNREMEMBERED = {
     "account.password": "handles passwords; the old one does not match twice",
     "account.two_step_off": "handles a password; a second call changes nothing",
     "repairs.export": "its answer is a file, and each time it is noted in the log",
+    "documents.export": "its answer is a file, and each time it is noted in the log",
     "public.account_sign_in": "its answer is a cookie",
     "public.account_sign_out": "ends what the key is bound to; a second call is harmless",
     "public.set_password": "its answer is a cookie, and its link works once",

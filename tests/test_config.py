@@ -125,6 +125,20 @@ def test_wrong_setting_is_named_in_one_sentence(environment, name, value):
     assert "\n" not in sentence
 
 
+def test_whoever_names_the_company_names_all_of_it(environment):
+    invented = load_settings()
+    environment.setenv("COMPANY_NAME", "Acme Repairs Ltd")
+
+    with pytest.raises(ConfigError) as stopped:
+        load_settings()
+    environment.setenv("COMPANY_ADDRESS", "1 High St; Leeds")
+    own = load_settings()
+
+    assert str(stopped.value) == "Cannot start: COMPANY_ADDRESS is missing: set it where COMPANY_NAME is set."
+    assert (invented.has_invented_company, own.has_invented_company) == (True, False)
+    assert (own.COMPANY_IBAN, own.COMPANY_VAT_NUMBER, own.COMPANY_EMAIL) == ("", "", "")
+
+
 def test_without_keys_both_providers_are_simulated_under_keys_that_stay(environment):
     environment.setenv("PORT", "8123")
 

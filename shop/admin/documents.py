@@ -55,11 +55,17 @@ class DocumentsView(ConsoleView):
         answer.headers["Content-Disposition"] = f'inline; filename="{documents.number_of(document)}.pdf"'
         return answer
 
-    @expose("/export")
+    @expose("/export", methods=["POST"])
     @requires("ledger.view")
     def export(self):
-        """The list for an accountant, as CSV: what credit notes take back is negative, and receipts are no sales."""
-        rows = document_list.export_documents(_filters())
+        """The list for an accountant, as CSV: what credit notes take back is negative, and receipts are no sales.
+
+        The log keeps who took what.
+        """
+        filters = _filters()
+        document_list.note_export(filters, actor=current_user.actor)
+        db.session.commit()
+        rows = document_list.export_documents(filters)
         name = f"documents-{to_user_timezone(utc_now()):%Y-%m-%d}.csv"
         headers = {"Content-Disposition": f"attachment; filename={name}"}
         return Response(stream_with_context(_csv(rows)), mimetype="text/csv; charset=utf-8", headers=headers)

@@ -11,7 +11,7 @@ from shop.admin.forms import place
 from shop.extensions import db
 from shop.models.errors import CannotUndo
 from shop.security import local_path
-from shop.services import outbox, told
+from shop.services import mails, outbox, told
 
 WIDTHS = ("desktop", "phone")
 LONGEST_QUERY = 254
@@ -47,7 +47,7 @@ class OutboxView(ConsoleView):
         message = outbox.get_message(message_id)
         return show(
             "admin/outbox/message.html",
-            message=message, text=outbox.without_keys(message.text),
+            message=message, text=outbox.without_keys(message.text), attachments=mails.attachments(message),
             delivery=outbox.get_delivery(message.delivery_id),
             width=width if width in WIDTHS else WIDTHS[0],
         )  # fmt: skip

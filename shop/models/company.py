@@ -8,6 +8,7 @@ class Company:
     """What an invoice must say of its issuer. Empty is what the company has not, and is not printed.
 
     `address` has a line for each part. `logo` is the text of an SVG drawing; without one the house's mark is drawn.
+    `payment_days` is how long customers have to pay an invoice; 0 is at once.
     """
 
     name: str
@@ -22,5 +23,5 @@ class Company:
     phone: str = ""
     website: str = ""
     logo: str = ""
-    country: str = "GB"
     payment_days: int = 0
+    is_invented: bool = False

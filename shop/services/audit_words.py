@@ -88,6 +88,7 @@ VERBS = {
     "staff.skills_changed": "Changed what the person is good at",
     "staff.export_begun": "Began to export repairs",
     "staff.exported": "Exported {rows} repairs",
+    "staff.documents_exported": "Exported invoices and receipts",
     "staff.delivery_resent": "Sent delivery {delivery} ({subscriber}) again",
     "location.blocked": "Blocked out {starts_at} to {ends_at}",
     "location.unblocked": "Opened {starts_at} to {ends_at} again",

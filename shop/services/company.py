@@ -26,6 +26,7 @@ def our_company() -> Company:
         website=settings.COMPANY_WEBSITE,
         logo=_drawing(settings.COMPANY_LOGO),
         payment_days=settings.COMPANY_PAYMENT_DAYS,
+        is_invented=settings.has_invented_company,
     )
 
 

@@ -45,8 +45,8 @@ class Frame:
     def money(self, amount: int) -> str:
         return format_money(Money(amount, self.repair.currency), _regional(self.locale))
 
-    def date(self, day: date) -> str:
-        return format_date(day, "long", locale=_regional(self.locale))
+    def date(self, day: date, form: str = "long") -> str:
+        return format_date(day, form, locale=_regional(self.locale))
 
 
 def invoice(frame: Frame, lines: Sequence[Line], figures: Totals, *, paid: Sequence[tuple[str, int]], reverse: bool):
@@ -73,7 +73,7 @@ def invoice(frame: Frame, lines: Sequence[Line], figures: Totals, *, paid: Seque
         else _stamp(_("Paid"), "ok"),
         "pay": _pay(frame) if due > 0 else None,
         "bank": _bank(frame) if due > 0 else None,
-        "notes": [*_tax_notes(frame, figures, reverse), *_fiscal_notes(frame)],
+        "notes": [*_tax_notes(frame, figures, reverse), *_last_notes(frame)],
         "figures": {**_figures(frame, figures), "paid": figures.gross - due, "due": due, "reverse_charge": reverse},
     }
 
@@ -102,7 +102,7 @@ def receipt(frame: Frame, payment: Payment, *, price: int, paid: int):
         "pay": _pay(frame) if left > 0 else None,
         "bank": None,
         "notes": [_("This receipt confirms a payment. It is not a VAT invoice.")] * (frame.country != BRAZIL)
-        + _fiscal_notes(frame),
+        + _last_notes(frame),
         "figures": {**_figures(frame, took), "paid": paid, "due": left},
     }
 
@@ -123,7 +123,7 @@ def credit_note(frame: Frame, lines: Sequence[Line], figures: Totals, *, correct
         "stamp": _stamp(_("Credited"), "plain"),
         "pay": None,
         "bank": None,
-        "notes": [_("Reason: %(reason)s", reason=reason), *_tax_notes(frame, figures, reverse), *_fiscal_notes(frame)],
+        "notes": [_("Reason: %(reason)s", reason=reason), *_tax_notes(frame, figures, reverse), *_last_notes(frame)],
         "figures": {**_figures(frame, figures), "corrects": corrects},
     }
 
@@ -150,8 +150,8 @@ def purpose_of(payment: Payment) -> str:
 
 
 def payment_words(payment: Payment, frame: Frame) -> str:
-    """Deposit, Visa 4242, 24 November 2026"""
-    return ", ".join((purpose_of(payment), way_of(payment), frame.date(_day_of(payment, frame))))
+    """Deposit, Visa 4242, 24 Nov 2026"""
+    return ", ".join((purpose_of(payment), way_of(payment), frame.date(_day_of(payment, frame), "medium")))
 
 
 def _day_of(payment: Payment, frame: Frame) -> date:
@@ -289,10 +289,15 @@ def _tax_notes(frame: Frame, figures: Totals, reverse: bool) -> list[str]:
     return [_("All amounts include VAT.")] if figures.tax else []
 
 
-def _fiscal_notes(frame: Frame) -> list[str]:
-    if frame.country != BRAZIL:
-        return []
-    return [_("This document has no fiscal value. It does not replace the NF-e or NFS-e where the law asks for one.")]
+def _last_notes(frame: Frame) -> list[str]:
+    notes = []
+    if frame.country == BRAZIL:
+        notes.append(
+            _("This document has no fiscal value. It does not replace the NF-e or NFS-e where the law asks for one.")
+        )
+    if frame.company.is_invented:
+        notes.append(_("Specimen: the company, its numbers and its bank account are invented."))
+    return notes
 
 
 def _figures(frame: Frame, figures: Totals) -> dict:

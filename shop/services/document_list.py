@@ -9,10 +9,13 @@ from sqlalchemy import Row, func, or_, select
 from shop import database
 from shop.extensions import db
 from shop.models import invoicing
+from shop.models.actor import Actor
 from shop.models.customer import Customer
 from shop.models.document import Document, DocumentCounter, DocumentKind
 from shop.models.money import Money
 from shop.models.repair import Repair
+from shop.services import staff
+from shop.services.events import record
 
 PAGE = 50
 MOST_EXPORTED = 200_000
@@ -66,6 +69,20 @@ def list_series() -> list[tuple[str, int]]:
     query = select(DocumentCounter.series, DocumentCounter.year)
     rows = db.session.execute(query.order_by(DocumentCounter.year.desc(), DocumentCounter.series))
     return [(series, year) for series, year in rows]
+
+
+def note_export(filters: Filters, *, actor: Actor) -> None:
+    """Notes who takes which documents away; whom was searched for is personal. The caller commits, then reads."""
+    person = staff.lock_staff(actor.id or 0)
+    body = {"kind": filters.kind, "series": filters.series, "year": filters.year}
+    detail = {"q": filters.q} if filters.q else None
+    record(
+        "staff.documents_exported",
+        person,
+        actor=actor,
+        body={name: value for name, value in body.items() if value},
+        detail=detail,
+    )
 
 
 def export_documents(filters: Filters) -> Iterator[Listed]:

@@ -24,13 +24,14 @@ from shop.models.base import utc_now
 from shop.models.document import ERASED, Document, DocumentCounter, DocumentKind
 from shop.models.ending import MergedRepair
 from shop.models.errors import Invalid, NotFound
-from shop.models.invoicing import BRAZIL, Buyer, Line, Rate, Totals, WrongTaxNumber
+from shop.models.invoicing import BRAZIL, Buyer, Line, Rate, Totals
 from shop.models.money import Money
 from shop.models.payment import Payment, PaymentState
 from shop.models.repair import Repair
-from shop.models.text import is_plain, many_lines, one_line
+from shop.models.text import is_plain, one_line
 from shop.services import document_content, ledger, pdf, pricing, repairs
 from shop.services.bookings import tracking_path
+from shop.services.buyers import clean_buyer, customer_of
 from shop.services.catalogue import translated
 from shop.services.company import our_company
 from shop.services.document_content import Frame
@@ -40,7 +41,6 @@ from shop.services.statements import insert_statement
 
 ISSUED = "document.issued"
 LONGEST_REASON = 200
-_LONGEST = {"name": 120, "address": 300, "country": 2, "tax_number": 30, "email": 254}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def issue_invoice(repair: Repair, *, actor: Actor, buyer: Buyer | None = None, m
     if found := find_invoice(repair):
         return found
     country = country_of(repair)
-    buyer = clean_buyer(buyer or _customer_of(repair), seller_country=country)
+    buyer = clean_buyer(buyer or customer_of(repair), seller_country=country)
     is_reverse = invoicing.is_reverse_charge(buyer, seller_country=country)
     frame = _frame(DocumentKind.INVOICE, repair, buyer)
     with force_locale(frame.locale):
@@ -91,7 +91,7 @@ def issue_receipt(payment: Payment, *, actor: Actor, mailed: bool = True) -> Doc
         return found
     if payment.captured <= 0:
         raise Invalid({"payment": _("Nothing was paid yet, so there is no receipt.")})
-    frame = _frame(DocumentKind.RECEIPT, repair, _customer_of(repair))
+    frame = _frame(DocumentKind.RECEIPT, repair, customer_of(repair))
     balance = ledger.repair_balance(repair)
     frame = _numbered(frame)
     with force_locale(frame.locale):
@@ -223,31 +223,6 @@ def figures_of(document: Document) -> dict:
     return _content(document)["figures"]
 
 
-def clean_buyer(buyer: Buyer, *, seller_country: str) -> Buyer:
-    """As it is printed. Raises Invalid with a sentence for each of `name`, `address`, `country` and `tax_number`."""
-    cleaned = Buyer(
-        name=one_line(buyer.name),
-        address=many_lines(buyer.address),
-        country=buyer.country.strip().upper(),
-        tax_number=one_line(buyer.tax_number),
-        email=one_line(buyer.email),
-    )
-    faults = {} if cleaned.name else {"name": _("Write whom the invoice is for.")}
-    for field, longest in _LONGEST.items():
-        text = getattr(cleaned, field)
-        if len(text) > longest:
-            faults[field] = _("Keep this under %(most)s characters.", most=longest)
-        elif not is_plain(text):
-            faults[field] = _("This holds characters that cannot be shown. Type it again.")
-    try:
-        number = invoicing.clean_tax_number(cleaned, seller_country=seller_country)
-    except WrongTaxNumber as wrong:
-        faults.setdefault("tax_number", _tax_fault(wrong))
-    if faults:
-        raise Invalid(faults)
-    return replace(cleaned, tax_number=number)
-
-
 def next_number(series: str, year: int) -> int:
     """Takes the next number. The counter stays locked until the caller's transaction ends: the next one waits."""
     statement = (
@@ -259,23 +234,11 @@ def next_number(series: str, year: int) -> int:
     return int(db.session.execute(statement).scalar_one())
 
 
-def _tax_fault(wrong: WrongTaxNumber) -> str:
-    return {
-        "cpf_cnpj": _("This is no CPF or CNPJ: one of its digits is wrong."),
-        "gb": _("This is no British VAT number: one of its digits is wrong."),
-        "eu": _("This is no VAT number of that country. Write it with the country's letters, like DE136695976."),
-    }[wrong.kind]
-
-
 def _clean_reason(text: str) -> str:
     reason = one_line(text)
     if not reason or len(reason) > LONGEST_REASON or not is_plain(reason):
         raise Invalid({"reason": _("Say why, in under %(most)s characters.", most=LONGEST_REASON)})
     return reason
-
-
-def _customer_of(repair: Repair) -> Buyer:
-    return Buyer(name=repair.customer.name, email=repair.customer.email)
 
 
 def _frame(kind: DocumentKind, repair: Repair, buyer: Buyer) -> Frame:
@@ -296,7 +259,7 @@ def _frame(kind: DocumentKind, repair: Repair, buyer: Buyer) -> Frame:
 
 def _lines(repair: Repair, country: str, *, is_reverse: bool) -> tuple[Line, ...]:
     """The lines of the price, and one more if they are not all of it."""
-    rate = pricing.published_rules().taxes.get(country)
+    rate = _vat_rate(country)
     lines = [Line(translated(line.label), line.amount, rate) for line in repair.lines]
     rest = repair.total - sum(line.amount for line in lines)
     if rest or not lines:
@@ -307,6 +270,13 @@ def _lines(repair: Repair, country: str, *, is_reverse: bool) -> tuple[Line, ...
         )
         lines.append(Line(label, rest, rate))
     return invoicing.without_tax(lines) if is_reverse else tuple(lines)
+
+
+def _vat_rate(country: str) -> int | None:
+    """None where none may be shown: also for a company that is not registered for it."""
+    if country != BRAZIL and not our_company().vat_number:
+        return None
+    return pricing.published_rules().taxes.get(country)
 
 
 def _paid(repair: Repair, frame: Frame) -> list[tuple[str, int]]:

@@ -102,6 +102,7 @@ SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "staff.password_changed": (),
     "staff.export_begun": (),
     "staff.exported": (),
+    "staff.documents_exported": (),
     "staff.roster_changed": (),
     "staff.roster_removed": (),
     "staff.absence_added": (),

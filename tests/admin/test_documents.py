@@ -77,7 +77,7 @@ def test_list_shows_what_was_issued_the_newest_first(invoice, front_desk, browse
 )
 def test_list_is_filtered_by_what_the_address_says(invoice, front_desk, browser_of, query, found):
     rows = {"invoice": invoice, "other": another("João Silva", currency="BRL")}
-    facts = {"invoice": documents.number_of(invoice), "year": invoice.year, "ticket": factories_number(invoice)}
+    facts = {"invoice": documents.number_of(invoice), "year": invoice.year, "ticket": ticket_of(invoice)}
     asked = {name: value.format(**facts) for name, value in query.items()}
 
     page = browser_of(front_desk).get("/admin/documents/", query_string=asked).text
@@ -85,7 +85,7 @@ def test_list_is_filtered_by_what_the_address_says(invoice, front_desk, browser_
     assert numbers_in(page) == [documents.number_of(rows[name]) for name in found]
 
 
-def factories_number(document: Document) -> str:
+def ticket_of(document: Document) -> str:
     return db.session.get_one(Repair, document.repair_id).number
 
 
@@ -127,15 +127,17 @@ def test_paper_opens_as_it_was_issued(invoice, front_desk, browser_of):
 def test_unknown_paper_and_wrong_right_are_404(invoice, technician, front_desk, browser_of):
     assert browser_of(front_desk).get("/admin/documents/999999.pdf").status_code == 404
     assert browser_of(technician).get(f"/admin/documents/{invoice.id}.pdf").status_code == 404
-    assert browser_of(front_desk).get("/admin/documents/export").status_code == 404
+    assert browser_of(front_desk).post("/admin/documents/export").status_code == 404
 
 
 def test_accountants_file_has_a_line_for_each_and_takes_credits_off(invoice, manager, browser_of):
     documents.issue_credit_note(invoice, amount=1_890, reason="Scratch", key="x", actor=SYSTEM)
     another("=cmd()")
 
-    answer = browser_of(manager).get("/admin/documents/export")
+    answer = browser_of(manager).post("/admin/documents/export?year=" + str(invoice.year))
 
+    fact = db.session.scalars(select(Event).where(Event.verb == "staff.documents_exported")).one()
+    assert (fact.actor, fact.body) == (f"staff:{manager.id}", f'{{"year":{invoice.year}}}')
     rows = list(csv.reader(io.StringIO(answer.text.lstrip("\ufeff"))))
     assert rows[0][:3] == ["Number", "Kind", "Issued"]
     assert [row[1] for row in rows[1:]] == ["invoice", "credit_note", "invoice"]

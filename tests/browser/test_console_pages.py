@@ -17,6 +17,8 @@ PAGES = [
     "/admin/repairs/?view=all",
     "/admin/outbox/waiting",
     "/admin/repairs/views/",
+    "/admin/documents/",
+    "/admin/documents/new/{number}",
     *[f"{TICKET}{part}" for part in ("", "/edit", "/move", "/assign")],
     *[
         f"/admin/{name}/"

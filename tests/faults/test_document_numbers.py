@@ -7,15 +7,18 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 from sqlalchemy import func, select
 
 from shop.extensions import db
+from shop.models.actor import SYSTEM
 from shop.models.document import Document, DocumentCounter
 from shop.models.ledger import LedgerTransaction
-from shop.services import ledger_check
+from shop.models.repair import Repair
+from shop.services import documents, ledger_check
 from tests import factories
 from tests.faults.processes import ROOT
 
@@ -107,3 +110,27 @@ def test_with_a_transaction_of_its_own_the_counter_leaves_gaps(issue, figures):
     assert gaps > 0
     assert any("not without gap" in fault for fault in ledger_check.verify())
     figures(documents=OF_TWIN, processes=PROCESSES, gaps=gaps)
+
+
+def test_one_ticket_gets_one_invoice_however_many_ask_at_once(app, cracked_iphone):
+    cracked_iphone.total = 18_900
+    db.session.commit()
+    repair_id, start, given = cracked_iphone.id, threading.Barrier(16), []
+    db.session.remove()
+
+    def ask() -> None:
+        with app.app_context():
+            repair = db.session.get_one(Repair, repair_id)
+            start.wait(timeout=30)
+            given.append(documents.issue_invoice(repair, actor=SYSTEM).id)
+            db.session.commit()
+
+    threads = [threading.Thread(target=ask) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+
+    assert (len(given), len(set(given))) == (16, 1)
+    assert numbers() == [1]
+    assert db.session.scalar(select(func.count()).select_from(LedgerTransaction)) == 1

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from shop.extensions import db
 from shop.models.actor import SYSTEM
 from shop.models.document import Document, DocumentCounter
+from shop.models.ending import MergedRepair
 from shop.models.errors import Invalid, NotFound
 from shop.models.event import Delivery, Event
 from shop.models.invoicing import Buyer
@@ -17,6 +18,7 @@ from shop.models.outbox import OutboxMessage
 from shop.models.payment import Payment, PaymentState, Provider, Purpose
 from shop.models.repair import Repair, RepairLine
 from shop.services import deliveries, documents, ledger, ledger_check, mails, relay
+from tests import factories
 
 GERMAN = Buyer("Müller GmbH", address="Hauptstraße 1\n10115 Berlin", country="de", tax_number="DE 136 695 976")
 
@@ -101,7 +103,7 @@ def test_invoice_says_what_was_paid_and_what_is_due(priced, frozen):
 
     assert content(document)["totals"] == [
         ["Total, including VAT", "£170.10"],
-        ["Deposit, Visa 4242, 24 November 2026", "-£42.53"],
+        ["Deposit, Visa 4242, 24 Nov 2026", "-£42.53"],
     ]
     assert content(document)["due"] == ["To pay", "£127.57"]
     assert ledger.repair_balance(priced).owed == 12_757
@@ -155,6 +157,16 @@ def test_business_in_another_country_accounts_for_the_tax(priced):
     assert paper["notes"][0].startswith("Reverse charge")
     assert paper["buyer"]["lines"] == ["Hauptstraße 1", "10115 Berlin", "Germany", "VAT number DE 136 695 976"]
     assert ledger.repair_balance(priced).due == 14_175
+
+
+def test_company_that_is_not_registered_shows_no_vat(priced, app, monkeypatch):
+    monkeypatch.setattr(app.config["SETTINGS"], "COMPANY_VAT_NUMBER", "")
+
+    document = invoice(priced)
+
+    assert (document.net, document.tax, content(document)["rates"]) == (17_010, 0, None)
+    assert content(document)["totals"][0] == ["Total", "£170.10"]
+    assert "VAT" not in document.content
 
 
 @pytest.mark.parametrize(
@@ -362,8 +374,6 @@ def test_mail_speaks_the_customers_language(priced, session):
 
 
 def test_only_documents_of_the_repair_are_found_by_number(priced, app):
-    from tests import factories
-
     sold = invoice(priced)
     other = factories.repair(customer=factories.customer("João Silva", email="joao@example.com"))
 
@@ -371,6 +381,17 @@ def test_only_documents_of_the_repair_are_found_by_number(priced, app):
     for repair, number in ((other, documents.number_of(sold)), (priced, "INV-2026-000999"), (priced, "x")):
         with pytest.raises(NotFound):
             documents.get_document_of(repair, number)
+
+
+def test_papers_of_a_duplicate_are_found_at_the_ticket_that_stays(priced, session):
+    stays = factories.repair(customer=priced.customer)
+    sold = invoice(priced)
+    session.add(MergedRepair(repair_id=priced.id, into_id=stays.id))
+    session.commit()
+
+    assert [paper.id for paper in documents.papers_of(stays)] == [sold.id]
+    assert documents.get_document_of(stays, documents.number_of(sold)).id == sold.id
+    assert documents.issue_invoice(stays, actor=SYSTEM).id != sold.id
 
 
 def test_what_is_issued_passes_the_check_of_the_books(priced):

@@ -2,12 +2,15 @@
 
 import io
 import json
+import os
 import socket
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from pypdf import PdfReader
 
@@ -127,6 +130,14 @@ def test_every_name_can_be_drawn(name):
     reader = read(paper(buyer={"heading": "Billed to", "name": name, "lines": [name, f"{name}@example.com"]}))
 
     assert len(reader.pages) == 1
+
+
+@settings(max_examples=200 if os.environ.get("FAULTS") == "full" else 40, deadline=None)
+@given(st.text(min_size=1, max_size=60))
+def test_no_text_stops_a_document(text):
+    content = paper(buyer={"heading": text, "name": text, "lines": [text]}, lines=[line(text, text)], notes=[text])
+
+    assert pdf.render(content, issued=ISSUED).startswith(b"%PDF-")
 
 
 def test_scripts_that_the_fonts_have_are_drawn_and_others_are_marked():
