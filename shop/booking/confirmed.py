@@ -1,4 +1,4 @@
-"""Step 6: what was booked, and the slip for a parcel."""
+"""The last step: what was booked, and the slip for a parcel."""
 
 from flask import redirect, render_template, request, url_for
 from flask_babel import get_locale
@@ -11,7 +11,7 @@ from shop.extensions import db, limiter
 from shop.models.booking import Booking, BookingDraft
 from shop.models.pricing import Quote
 from shop.models.repair import Repair
-from shop.services import accounts, drafts, pricing
+from shop.services import accounts, drafts, payment_view, pricing
 from shop.services.drafts import answers_of, first_incomplete
 
 
@@ -20,11 +20,14 @@ def confirmed(token: str):
     draft = drafts.get_draft(token)
     if draft.repair_id is None:
         return redirect(step_url(draft, first_incomplete(answers_of(draft))), 303)
-    booking = _booking_of(draft)
+    booking = booking_of(draft)
+    if booking.held_until is not None:
+        return redirect(url_for("booking.pay", token=token), 303)
     quote = db.session.get(Quote, booking.repair.quote_id) if booking.repair.quote_id else None
     return render_template(
         "booking/confirmed.html", draft=draft, booking=booking, repair=booking.repair,
-        price=quote and pricing.quoted_price(quote), steps=step_names(), step=len(step_names()),
+        price=quote and pricing.quoted_price(quote), balance=payment_view.of_repair(booking.repair).balance,
+        steps=step_names(), step=len(step_names()),
         answers=answers_of(draft), locale=str(get_locale()), account=_account_state(booking.repair.customer.email),
     )  # fmt: skip
 
@@ -36,7 +39,7 @@ def ask_account(token: str):
     draft = drafts.get_draft(token)
     if draft.repair_id is None:
         return redirect(url_for("booking.resume_here", token=token), 303)
-    accounts.ask_link(_booking_of(draft).repair.customer.email, locale=str(get_locale()))
+    accounts.ask_link(booking_of(draft).repair.customer.email, locale=str(get_locale()))
     db.session.commit()
     return redirect(url_for("booking.confirmed", token=token, account="asked", _anchor="account"), 303)
 
@@ -47,7 +50,7 @@ def slip(token: str):
     draft = drafts.get_draft(token)
     if draft.repair_id is None:
         return redirect(url_for("booking.resume_here", token=token), 303)
-    booking = _booking_of(draft)
+    booking = booking_of(draft)
     return render_template("booking/slip.html", draft=draft, booking=booking, repair=booking.repair)
 
 
@@ -59,7 +62,7 @@ def _account_state(email: str) -> str:
     return "asked" if request.args.get("account") == "asked" else ""
 
 
-def _booking_of(draft: BookingDraft) -> Booking:
+def booking_of(draft: BookingDraft) -> Booking:
     repair = joinedload(Booking.repair)
     query = select(Booking).where(Booking.repair_id == draft.repair_id).options(
         repair.joinedload(Repair.customer), repair.joinedload(Repair.device), repair.joinedload(Repair.location),

@@ -22,7 +22,7 @@ def step_names() -> list[str]:
     """The words of the stepper, in order; the last is the confirmation."""
     return [
         gettext("Device"), gettext("Fault"), gettext("Service"),
-        gettext("Your details"), gettext("Review"), gettext("Done"),
+        gettext("Your details"), gettext("Review"), gettext("Payment"), gettext("Done"),
     ]  # fmt: skip
 
 

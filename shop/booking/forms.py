@@ -5,7 +5,7 @@ from datetime import datetime
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, SelectField, SelectMultipleField, StringField, TextAreaField
+from wtforms import BooleanField, RadioField, SelectField, SelectMultipleField, StringField, TextAreaField
 from wtforms.fields import SelectChoice
 from wtforms.validators import StopValidation
 from wtforms.widgets import CheckboxInput, ListWidget
@@ -191,6 +191,7 @@ class DetailsForm(WizardForm):
 
 
 class ReviewForm(WizardForm):
+    pay = RadioField(_l("How would you like to pay?"), choices=[], validate_choice=False)
     terms = BooleanField(_l("I accept the terms of repair"))
 
     def validate_terms(self, field):

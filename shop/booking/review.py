@@ -9,8 +9,9 @@ from shop.booking.service import show_times
 from shop.extensions import db
 from shop.models.booking import BookingDraft
 from shop.models.errors import Invalid, SlotFull
+from shop.models.payment_policy import PayChoice
 from shop.models.pricing import Quote
-from shop.services import draft_bookings, draft_prices, drafts
+from shop.services import booking_payments, draft_bookings, draft_prices, drafts
 from shop.services.drafts import Step
 from shop.services.locations import home_location
 
@@ -27,19 +28,30 @@ def review(draft: BookingDraft):
         db.session.commit()
         news = gettext("The price has changed since you saw it. Look at it once more, then book.")
         return _page(draft, form, status=409, news=news)
-    return _book(draft, quote)
+    return _book(draft, quote, pay=form.pay.data or None)
 
 
-def _book(draft: BookingDraft, quote: Quote):
+def _book(draft: BookingDraft, quote: Quote, *, pay: str | None):
     token = draft.token
     try:
-        draft_bookings.book(draft, quote=quote)
+        draft_bookings.book(draft, quote=quote, pay=pay)
     except SlotFull as error:
         return _choose_again(token, error.message, status=409)
     except Invalid as error:
         return _choose_again(token, " ".join(error.fields.values()), status=422)
     db.session.commit()
     return redirect(url_for("booking.confirmed", token=token), 303)
+
+
+def _ways(draft: BookingDraft) -> list[tuple[PayChoice, int]]:
+    """How it can be paid, the first one proposed, each with what is due now; none before there is a price."""
+    answers = drafts.answers_of(draft)
+    price = draft_prices.current_price(answers, location=home_location())
+    if price is None:
+        return []
+    total = price.total.amount
+    offered = booking_payments.ways_to_pay(total=total, urgency=answers.urgency)
+    return [booking_payments.choose(way, total=total, urgency=answers.urgency) for way in offered]
 
 
 def _choose_again(token: str, news: str, *, status: int):
@@ -57,6 +69,7 @@ def _page(draft: BookingDraft, form: ReviewForm, *, status: int = 200, **context
         Step.REVIEW, draft, status=status, form=form,
         price=draft_prices.current_price(answers, location=location),
         due_at=draft_prices.due_at(answers, location=location),
+        ways=_ways(draft),
         chosen=[kind for kind in draft_prices.repair_types_of(answers) if kind.id in answers.repair_type_ids],
         **context,
     )  # fmt: skip

@@ -12,9 +12,10 @@ from shop.extensions import db, htmx, limiter
 from shop.models.actor import CUSTOMER
 from shop.models.base import utc_now
 from shop.models.text import one_line
+from shop.models.workflow import State
 from shop.public.blueprint import bp
 from shop.public.calendar_file import appointment
-from shop.services import appointments, consent, documents, promise_view, qr_codes, tracking
+from shop.services import appointments, consent, documents, payment_view, promise_view, qr_codes, tracking
 
 LIMIT = "8 per minute; 60 per hour"
 
@@ -71,6 +72,8 @@ def track(token: str):
         "repair": repair, "entries": entries, "steps": tracking.progress(repair, entries),
         "promise": promise_view.promise_of(repair),
         "papers": documents.papers_of(repair),
+        "balance": payment_view.of_repair(repair).balance,
+        "may_pay": bool(current_app.config["SETTINGS"].online_providers) and repair.status != State.CANCELLED,
         "booking": appointments.find_booking(repair), "location": repair.location, "seen_at": utc_now(),
     }  # fmt: skip
     if htmx:

@@ -14,14 +14,16 @@ from shop.models.base import utc_now
 from shop.models.booking import Booking
 from shop.models.errors import Invalid, SlotFull
 from shop.models.event import Event
-from shop.models.payment import UNDECIDED, Fault, Payment, PaymentState
+from shop.models.payment import UNDECIDED, Fault, Payment, PaymentState, Purpose
 from shop.models.payment_policy import PayChoice, choices, due_now
 from shop.models.repair import Repair
-from shop.models.workflow import WAITING_ON, Party, State
+from shop.models.workflow import Party, State
 from shop.services import appointments, ledger, slots
+from shop.services.confirmation import confirm_if_paid
 from shop.services.events import hold, record
 from shop.services.payments import attempts, refunds
 
+_NEW = timedelta(hours=1)
 TOO_LATE = "The time was taken when the payment came"
 
 
@@ -46,6 +48,28 @@ def choose(pay: PayChoice | str | None, *, total: int, urgency: str) -> tuple[Pa
     return chosen, due_now(chosen, total=total, percent=current_app.config["SETTINGS"].DEPOSIT_PERCENT)
 
 
+def asked_now(repair: Repair) -> tuple[Purpose, int]:
+    """What the customer is asked to pay online now, and what for; nothing if the sum is 0.
+
+    For a booking that waits, what is missing to confirm it; else all that is owed.
+    """
+    booking = appointments.find_booking(repair)
+    balance = ledger.repair_balance(repair)
+    if repair.status == State.CANCELLED:
+        return Purpose.BALANCE, 0
+    if booking is not None and booking.held_until is not None:
+        purpose = Purpose.FULL if booking.due_now >= balance.due else Purpose.DEPOSIT
+        return purpose, attempts.amount_due(repair, purpose)
+    return Purpose.BALANCE, max(balance.owed, 0)
+
+
+def is_new(repair_id: int) -> bool:
+    """True for a booking that was made or confirmed within the hour: its owner is still in the wizard."""
+    booking = db.session.scalar(select(Booking).where(Booking.repair_id == repair_id))
+    since = utc_now() - _NEW
+    return booking is not None and (booking.confirmed_at or booking.created_at) > since
+
+
 def keep_place(repair: Repair, booking: Booking, *, amount: int, actor: Actor) -> None:
     """Keeps the place of a new booking for `amount` minor units, until the end of PAYMENT_HOLD_MINUTES."""
     until = utc_now() + timedelta(minutes=current_app.config["SETTINGS"].PAYMENT_HOLD_MINUTES)
@@ -53,20 +77,6 @@ def keep_place(repair: Repair, booking: Booking, *, amount: int, actor: Actor) -
     repair.waiting_on = Party.PAYMENT
     body = {"amount": amount, "currency": repair.currency, "leaves_at": until.isoformat()}
     record("repair.payment_awaited", repair, actor=actor, body=body)
-
-
-def confirm_if_paid(repair: Repair) -> bool:
-    """Confirms a booking whose payment has come; the repair is locked. True if it is confirmed by this call."""
-    booking = appointments.find_booking(repair)
-    if booking is None or booking.held_until is None or repair.status != State.EXPECTED:
-        return False
-    paid = ledger.repair_balance(repair).paid
-    if paid < booking.due_now:
-        return False
-    booking.held_until, booking.confirmed_at = None, utc_now()
-    repair.waiting_on = WAITING_ON.get(State.EXPECTED)
-    record("repair.confirmed", repair, actor=SYSTEM, body={"amount": paid, "currency": repair.currency})
-    return True
 
 
 def give_up_unpaid(repair_id: int) -> bool:

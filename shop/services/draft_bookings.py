@@ -11,7 +11,7 @@ from shop.services.locations import home_location
 SOURCE = "wizard"
 
 
-def book(draft: BookingDraft, *, quote: Quote) -> Repair:
+def book(draft: BookingDraft, *, quote: Quote, pay: str | None = None) -> Repair:
     """Books what the locked draft says at the promised price, and notes the repair on the draft.
 
     The draft is the idempotency key: who holds its lock and finds `repair_id` set must not call this again.
@@ -31,6 +31,6 @@ def book(draft: BookingDraft, *, quote: Quote) -> Repair:
         address=answers.address if answers.service_type == "pickup" else "",
         postcode=answers.postcode if answers.service_type == "pickup" else "",
     )
-    repair = create_booking(request, actor=CUSTOMER, source=SOURCE, quote=quote)
+    repair = create_booking(request, actor=CUSTOMER, source=SOURCE, quote=quote, pay=pay)
     draft.repair_id, draft.typed = repair.id, "{}"
     return repair

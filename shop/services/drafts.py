@@ -100,6 +100,11 @@ def get_draft(token: str, *, lock: bool = False) -> BookingDraft:
     return draft
 
 
+def find_booked(repair_id: int) -> BookingDraft | None:
+    """The draft from which a repair was booked, for as long as it is kept."""
+    return db.session.scalar(select(BookingDraft).where(BookingDraft.repair_id == repair_id))
+
+
 def answers_of(draft: BookingDraft) -> Answers:
     known = {field.name for field in fields(Answers)}
     data = {name: value for name, value in json.loads(draft.data).items() if name in known}

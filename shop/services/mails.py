@@ -19,7 +19,7 @@ from shop.models.outbox import OutboxMessage
 from shop.models.pricing import Quote
 from shop.models.repair import Repair
 from shop.models.workflow import State
-from shop.services import accounts, appointments, documents, messages, pricing
+from shop.services import accounts, appointments, documents, ledger, messages, pricing
 from shop.services.deliveries import Owed, handles
 from shop.services.leases import held
 from shop.services.locations import home_location
@@ -27,11 +27,17 @@ from shop.services.statuses import STATUSES
 from shop.services.subscriptions import MAIL, TOLD_BY_MAIL, held_until
 
 BOOKED, REBOOKED, MISSED = "repair.booked", "repair.rebooked", "repair.missed"
+CONFIRMED = "repair.confirmed"
 LINK_ASKED = "customer_account.link_asked"
 LINK_TEMPLATE = "account_link"
 DOCUMENT_TEMPLATES = {kind: str(kind) for kind in DocumentKind}
 # Events with a mail of their own; the states of `TOLD_BY_MAIL` share one.
-_OWN = {BOOKED: "booking_confirmation", REBOOKED: "appointment_moved", MISSED: "appointment_missed"}
+_OWN = {
+    BOOKED: "booking_confirmation",
+    CONFIRMED: "booking_confirmation",
+    REBOOKED: "appointment_moved",
+    MISSED: "appointment_missed",
+}
 STATUS_TEMPLATE = "status_update"
 # Their events name no state, and their mails do not speak of it.
 _STATE_OF_OWN = State.RECEIVED
@@ -236,6 +242,7 @@ def _facts(repair: Repair, state: State, locale: str, plan: appointments.Plan | 
         "location": repair.location,
         "first_name": repair.customer.name.split()[0],
         "booking": booking,
+        "balance": ledger.repair_balance(repair),
         "slot": plan or (booking and booking.slot),
         "due_at": plan.due_at if plan else repair.due_at,
         "status": STATUSES[state],

@@ -29,11 +29,9 @@ def _send_refund(delivery: Owed) -> None:
     refunds.send_refund(_body(delivery)["refund"])
 
 
-def _follow_payment(delivery: Owed) -> None:
-    """The receipt, and the booking that waited for it."""
-    payment = refunds.lock_payment(_body(delivery)["payment"])
-    documents.issue_receipt(payment, actor=SYSTEM)
-    booking_payments.confirm_if_paid(payment.repair)
+def _write_receipt(delivery: Owed) -> None:
+    """The receipt."""
+    documents.issue_receipt(refunds.lock_payment(_body(delivery)["payment"]), actor=SYSTEM)
 
 
 def _rescue(delivery: Owed) -> None:
@@ -44,7 +42,7 @@ _WORK: dict[str, Callable[[Owed], None]] = {
     "provider_event.received": _hear,
     "provider_event.replayed": _hear,
     "payment.refund_requested": _send_refund,
-    "payment.settled": _follow_payment,
+    "payment.settled": _write_receipt,
     "payment.late": _rescue,
 }
 

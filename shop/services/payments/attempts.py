@@ -15,7 +15,7 @@ from shop.models.money import BASIS_POINTS, Money, divide_rounded, format_money
 from shop.models.payment import ONLINE, UNDECIDED, Payment, PaymentState, Provider, Purpose
 from shop.models.repair import Repair
 from shop.models.workflow import State
-from shop.services import ledger
+from shop.services import appointments, ledger
 from shop.services.events import hold, record
 from shop.services.payments.gateway import Order, Snapshot, gateway_of
 from shop.services.payments.settle import Seen, captured, settle_by
@@ -46,6 +46,10 @@ def amount_due(repair: Repair, purpose: Purpose | str) -> int:
     balance = ledger.repair_balance(repair)
     if purpose != Purpose.DEPOSIT:
         return max(balance.owed, 0)
+    booking = appointments.find_booking(repair)
+    if booking is not None and booking.due_now:
+        # What was said at booking holds, whatever the rule has become.
+        return max(min(booking.due_now - balance.paid, balance.owed), 0)
     percent = current_app.config["SETTINGS"].DEPOSIT_PERCENT
     deposit = divide_rounded(balance.due * percent * 100, BASIS_POINTS)
     return max(min(deposit - balance.paid, balance.owed), 0)
@@ -173,7 +177,7 @@ def lock_by_token(token: str) -> Repair:
 def return_url(tracking_token: str, payment_key: str) -> str:
     """Where the customer comes back to."""
     base = current_app.config["SETTINGS"].BASE_URL
-    return f"{base}/track/{tracking_token}?payment={payment_key}"
+    return f"{base}/track/{tracking_token}/pay/return?payment={payment_key}"
 
 
 def _find_open(repair: Repair, provider: Provider | str, purpose: Purpose | str, amount: int) -> Payment | None:

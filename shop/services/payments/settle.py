@@ -38,6 +38,7 @@ from shop.models.payment import (
 from shop.models.repair import Repair
 from shop.models.workflow import State
 from shop.services import ledger
+from shop.services.confirmation import confirm_if_paid
 from shop.services.events import hold, record
 from shop.services.payments import wire
 from shop.services.payments.gateway import DisputeSnapshot, RefundSnapshot, Snapshot, gateway_of
@@ -214,6 +215,7 @@ def _bring_money(payment: Payment, snapshot: Snapshot) -> None:
         _bring_dispute(payment, dispute)
     if became_paid:
         _record("payment.settled", payment, amount=payment.captured)
+        confirm_if_paid(payment.repair)
     _look_for_trouble(payment, became_paid)
 
 

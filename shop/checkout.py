@@ -1,0 +1,124 @@
+"""Paying online as pages, for the wizard and for whoever has a private link: scripts, headers, words."""
+
+from urllib.parse import urlencode
+
+from flask import current_app, make_response, redirect, render_template
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from shop.extensions import db
+from shop.models.actor import CUSTOMER
+from shop.models.errors import ProviderDown, ProviderRefused
+from shop.models.payment import Payment, PaymentState, Provider
+from shop.models.repair import Repair
+from shop.security import CONTENT_SECURITY_POLICY
+from shop.services import booking_payments
+from shop.services.payments import attempts
+
+STRIPE_JS, PAYPAL_JS = "https://js.stripe.com/dahlia/stripe.js", "https://www.paypal.com/sdk/js"
+# What each provider's own script needs, by its published guide; nothing of it where a provider is simulated.
+_SOURCES = {
+    Provider.STRIPE: {
+        "script-src": "https://js.stripe.com https://*.js.stripe.com",
+        "frame-src": "https://js.stripe.com https://*.js.stripe.com https://hooks.stripe.com",
+        "connect-src": "https://api.stripe.com",
+        "img-src": "https://*.stripe.com",
+    },
+    Provider.PAYPAL: {
+        "script-src": "https://*.paypal.com https://*.paypalobjects.com",
+        "frame-src": "https://*.paypal.com",
+        "connect-src": "https://*.paypal.com https://*.paypalobjects.com",
+        "img-src": "https://*.paypal.com https://*.paypalobjects.com",
+    },
+}
+_WHY = {
+    "insufficient_funds": _l("The bank says that there is not enough money on the card. Use another one, or PayPal."),
+    "expired_card": _l("The card has expired. Use another one."),
+    "incorrect_cvc": _l("The security code was wrong. Type it again."),
+    "authentication_required": _l("Your bank wants to ask you. Try again and answer its question."),
+    "payment_intent_authentication_failure": _l(
+        "Your bank could not make sure that it is you. Try again, or pay another way."
+    ),
+    "INSTRUMENT_DECLINED": _l("PayPal could not take the money. Choose another way to pay there."),
+}
+
+
+def page(repair: Repair, *, template: str, pay_url, back_url: str, **context):
+    """The page on which a repair is paid online; `pay_url(provider)` is where a form without a script goes."""
+    settings = current_app.config["SETTINGS"]
+    purpose, amount = booking_payments.asked_now(repair)
+    providers = settings.online_providers if amount else ()
+    html = render_template(
+        template, repair=repair, purpose=purpose, amount=amount, providers=providers, pay_url=pay_url,
+        back_url=back_url, is_test=not settings.ENABLE_REAL_PAYMENTS, scripts=_scripts(providers, repair.currency),
+        stripe_key=settings.STRIPE_PUBLISHABLE_KEY, needs_script=_needs_script(providers), **context,
+    )  # fmt: skip
+    response = make_response(html)
+    response.headers["Content-Security-Policy"] = _policy(providers)
+    # PayPal's window must be able to speak to the page that opened it.
+    response.headers["Cross-Origin-Opener-Policy"] = "same-origin-allow-popups"
+    response.headers["Referrer-Policy"] = "strict-origin"
+    return response
+
+
+def begin(token: str, provider: str):
+    """Begins a payment without a script: to the provider's own page. Raises NotFound and Invalid."""
+    repair = attempts.lock_by_token(token)
+    purpose, _amount = booking_payments.asked_now(repair)
+    payment_id = attempts.start_payment(repair, provider, purpose, actor=CUSTOMER).id
+    db.session.commit()
+    opened = attempts.open_payment(payment_id)
+    db.session.commit()
+    return redirect(_hosted(opened), 303)
+
+
+def words_for(payment: Payment) -> str:
+    """What the customer is told of an attempt that is not paid."""
+    if payment.state == PaymentState.FAILED:
+        return str(
+            _WHY.get(payment.failure_code) or _("The payment was declined. Nothing was taken: use another card or way.")
+        )
+    if payment.state == PaymentState.PROCESSING:
+        return _("The payment is on its way. We confirm by e-mail as soon as it has arrived; you need not pay again.")
+    return _("The payment was not finished. Nothing was taken.")
+
+
+TROUBLE = (ProviderDown, ProviderRefused)
+
+
+def _hosted(opened: attempts.Opened) -> str:
+    payment, settings = opened.payment, current_app.config["SETTINGS"]
+    if payment.provider == Provider.STRIPE:
+        # Only the simulator has a card form of its own: the real one is a script's.
+        asked = urlencode({
+            "client_secret": opened.snapshot.client_secret, "return_url": attempts.return_url(payment),
+        })  # fmt: skip
+        return f"{settings.BASE_URL}/simulator/pay/{opened.snapshot.ref}?{asked}"
+    return opened.snapshot.next_url
+
+
+def _needs_script(providers) -> frozenset[str]:
+    """Providers that cannot be paid with without a script."""
+    simulated = current_app.config["SETTINGS"].simulated
+    return frozenset(one for one in providers if one == Provider.STRIPE and one not in simulated)
+
+
+def _scripts(providers, currency: str) -> list[str]:
+    settings, found = current_app.config["SETTINGS"], []
+    asked = f"?client-id={settings.PAYPAL_CLIENT_ID}&currency={currency}&intent=capture&components=buttons"
+    for provider in providers:
+        if provider == Provider.STRIPE:
+            found.append("/simulator/stripe.js" if provider in settings.simulated else STRIPE_JS)
+        else:
+            found.append(("/simulator/sdk/js" if provider in settings.simulated else PAYPAL_JS) + asked)
+    return found
+
+
+def _policy(providers) -> str:
+    """The policy of all pages, and beside it what the scripts of real providers need."""
+    real = [one for one in providers if one not in current_app.config["SETTINGS"].simulated]
+    directives = []
+    for directive in CONTENT_SECURITY_POLICY.split("; "):
+        name = directive.split(" ", 1)[0]
+        directives.append(" ".join([directive, *(_SOURCES[one][name] for one in real if name in _SOURCES[one])]))
+    return "; ".join(directives)

@@ -1,0 +1,58 @@
+"""Pay what is asked for a repair, by its private link; and the way back from a provider."""
+
+from flask import flash, redirect, request, url_for
+from flask_babel import gettext
+
+from shop import checkout
+from shop.extensions import db, limiter
+from shop.models.errors import Invalid
+from shop.models.payment import PaymentState
+from shop.public.blueprint import bp
+from shop.services import booking_payments, drafts, tracking
+from shop.services.payments import attempts
+from shop.services.payments.settle import settle
+
+_limit = limiter.limit("20 per minute; 120 per hour", methods=["POST"])
+
+
+@bp.get("/track/<token>/pay")
+def pay(token: str):
+    repair = tracking.get_tracked(token)
+    return checkout.page(
+        repair, template="public/pay.html", back_url=url_for("public.track", token=token),
+        pay_url=lambda provider: url_for("public.begin_payment", token=token, provider=provider),
+    )  # fmt: skip
+
+
+@bp.post("/track/<token>/pay/<any(stripe, paypal):provider>")
+@_limit
+def begin_payment(token: str, provider: str):
+    tracking.get_tracked(token)
+    try:
+        return checkout.begin(token, provider)
+    except (Invalid, *checkout.TROUBLE) as error:
+        db.session.rollback()
+        flash(error.message, "error")
+        return redirect(url_for("public.pay", token=token), 303)
+
+
+@bp.get("/track/<token>/pay/return")
+def payment_return(token: str):
+    """Where a provider sends the customer back to: what has become of it is asked, never read from the address."""
+    payment_id = attempts.find_payment(token, request.args.get("payment", "")[:64]).id
+    db.session.rollback()
+    try:
+        payment = settle(payment_id)
+        is_paid, words = payment.state in (PaymentState.PAID, PaymentState.AUTHORISED), checkout.words_for(payment)
+        db.session.commit()
+    except checkout.TROUBLE:
+        db.session.rollback()
+        is_paid, words = False, gettext("The payment company does not answer. Nothing is lost: look again in a moment.")
+    draft = drafts.find_booked(tracking.get_tracked(token).id)
+    if not is_paid:
+        flash(words, "warning")
+        return redirect(url_for("booking.pay", token=draft.token) if draft else url_for("public.pay", token=token), 303)
+    if draft and booking_payments.is_new(draft.repair_id):
+        return redirect(url_for("booking.confirmed", token=draft.token), 303)
+    flash(gettext("Thank you: the payment has arrived."), "success")
+    return redirect(url_for("public.track", token=token), 303)

@@ -1,0 +1,113 @@
+/* Paying online: the card element and PayPal's buttons take the place of the plain forms. The amount is the server's; what
+   has become of a payment is asked there, whatever the page was told. */
+const place = document.querySelector("[data-checkout]");
+const API = "/api/v1/payments";
+const WAIT_MS = 10_000;
+
+function showError(words) {
+  const line = place.querySelector("[data-pay-error]");
+  line.querySelector("span").textContent = words ?? "";
+  line.hidden = !words;
+}
+
+/* One key for each attempt of this page: a double click and a retry after a cut network are one payment. */
+const keyOf = (way) => `${way}-${(keys[way] ??= crypto.randomUUID())}`;
+const keys = {};
+
+async function ask(path, body, headers = {}) {
+  let answer;
+  try {
+    answer = await fetch(`${API}/${path}`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", ...headers },
+      body: JSON.stringify({ booking: place.dataset.booking, ...body }),
+    });
+  } catch {
+    throw new Error(place.dataset.lost);
+  }
+  const found = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Error(Object.values(found.errors ?? {}).flat()[0]?.detail ?? found.detail ?? place.dataset.trouble);
+  return found;
+}
+
+const begin = (way, path) => ask(path, { purpose: place.dataset.purpose }, { "Idempotency-Key": keyOf(way) });
+const back = (payment) => `${place.dataset.return}?payment=${encodeURIComponent(payment)}`;
+
+function setWorking(form, isOn) {
+  const button = form.querySelector("button");
+  button.toggleAttribute("disabled", isOn);
+  if (isOn) button.setAttribute("aria-busy", "true");
+  else button.removeAttribute("aria-busy");
+}
+
+/* A script of another company that does not come leaves the plain form as it is. */
+async function whenThere(name) {
+  const until = performance.now() + WAIT_MS;
+  while (!(name in window) && performance.now() < until) await new Promise((next) => setTimeout(next, 50));
+  return window[name];
+}
+
+const isDark = () =>
+  (document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
+
+async function startStripe(form) {
+  const Stripe = await whenThere("Stripe");
+  if (!Stripe) return;
+  const stripe = Stripe(place.dataset.stripeKey, { locale: place.dataset.locale });
+  const opened = await begin("stripe", "stripe/payment-intent").catch((error) => showError(error.message));
+  if (!opened) return;
+  if (opened.state === "paid") return void location.assign(back(opened.payment));
+  const elements = stripe.elements({
+    clientSecret: opened.client_secret,
+    locale: place.dataset.locale,
+    appearance: { theme: isDark() ? "night" : "stripe" },
+  });
+  elements.create("payment").mount(form.querySelector("[data-stripe-element]"));
+  form.querySelector("button").disabled = false;
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    if (form.querySelector("button").disabled) return;
+    showError(null);
+    setWorking(form, true);
+    const return_url = new URL(back(opened.payment), location.href).href;
+    try {
+      const { error } = await stripe.confirmPayment({ elements, confirmParams: { return_url }, redirect: "if_required" });
+      if (error && error.type !== "card_error" && error.type !== "validation_error") throw new Error(error.message);
+      if (error) showError(error.message);
+      else return void location.assign(return_url);
+    } catch (error) {
+      showError(error.message || place.dataset.trouble);
+    }
+    setWorking(form, false);
+  }, { capture: true });
+}
+
+async function startPayPal(form) {
+  const paypal = await whenThere("paypal");
+  if (!paypal) return;
+  let payment = null;
+  const buttons = paypal.Buttons({
+    createOrder: async () => {
+      showError(null);
+      const opened = await begin("paypal", "paypal/create-order");
+      ({ payment } = opened);
+      return opened.order_id;
+    },
+    onApprove: async (_data, actions) => {
+      const taken = await ask("paypal/capture-order", { payment });
+      if (taken.failure_code === "INSTRUMENT_DECLINED") return actions.restart();
+      return void location.assign(back(payment));
+    },
+    onError: (error) => showError(error?.message || place.dataset.trouble),
+  });
+  await buttons.render(place.querySelector("[data-paypal-buttons]"));
+  form.hidden = true;
+}
+
+if (place) {
+  const card = place.querySelector("[data-stripe-form]");
+  const paypal = place.querySelector("[data-paypal-form]");
+  if (card) startStripe(card);
+  if (paypal) startPayPal(paypal);
+}
