@@ -2,6 +2,8 @@ import json
 
 import pytest
 
+from tests.payments import iphone, simulator, till, verbs  # noqa: F401
+
 
 class Client:
     """A client program: it speaks JSON and sends each booking under a key."""

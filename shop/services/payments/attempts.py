@@ -4,6 +4,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from flask import current_app
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from sqlalchemy import select
 
@@ -230,4 +231,4 @@ def _ref(payment: Seen) -> str:
 
 
 def _words(amount: int, currency: str) -> str:
-    return format_money(Money(amount, currency), "en_GB")
+    return format_money(Money(amount, currency), str(get_locale() or "en"))

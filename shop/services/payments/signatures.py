@@ -7,9 +7,13 @@ import hmac
 import re
 import threading
 import time
+import warnings
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import certifi
@@ -18,6 +22,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 from flask import current_app
 
@@ -37,6 +42,8 @@ _CERTIFICATES = "/v1/notifications/certs/"
 _CERTIFICATE_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _LIVE = frozenset({"api.paypal.com", "api-m.paypal.com"})
 _SANDBOX = frozenset({"api.sandbox.paypal.com", "api-m.sandbox.paypal.com"})
+
+_PEM_END = b"-----END CERTIFICATE-----"
 
 _cache: dict[str, tuple[float, list[x509.Certificate]]] = {}
 _cache_lock = threading.Lock()
@@ -190,8 +197,19 @@ def _refuse_unchained(chain: list[x509.Certificate]) -> None:
     try:
         names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         own = [name for name in names.get_values_for_type(x509.DNSName) if name.endswith(".paypal.com")]
-        with open(certifi.where(), "rb") as file:
-            store = Store(x509.load_pem_x509_certificates(file.read()))
-        PolicyBuilder().store(store).build_server_verifier(x509.DNSName(own[0])).verify(leaf, between)
+        PolicyBuilder().store(Store(_authorities())).build_server_verifier(x509.DNSName(own[0])).verify(leaf, between)
     except (x509.ExtensionNotFound, IndexError, VerificationError, ValueError):
         raise WebhookRefused("The certificate is not from PayPal.") from None
+
+
+@lru_cache(maxsize=1)
+def _authorities() -> list[x509.Certificate]:
+    """Those that browsers trust, without the odd ones that this library no longer reads."""
+    found = []
+    blocks = Path(certifi.where()).read_bytes().split(_PEM_END)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", CryptographyDeprecationWarning)
+        for block in blocks[:-1]:
+            with suppress(ValueError, CryptographyDeprecationWarning):
+                found.append(x509.load_pem_x509_certificate(block + _PEM_END))
+    return found

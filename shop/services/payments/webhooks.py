@@ -32,6 +32,7 @@ def take(provider: Provider | str, headers: Mapping[str, str], body: bytes) -> b
 
     Raises WebhookRefused for one that the provider did not sign, or not now: then nothing is kept.
     """
+    headers = {name.title(): value for name, value in headers.items()}
     try:
         signatures.verify(provider, headers, body)
         event = _read(body)
