@@ -3,7 +3,7 @@
 from flask import flash, redirect, request, url_for
 from flask_babel import gettext
 
-from shop import checkout
+from shop import checkout, database
 from shop.extensions import db, limiter
 from shop.models.errors import Invalid
 from shop.models.payment import PaymentState
@@ -42,9 +42,11 @@ def payment_return(token: str):
     payment_id = attempts.find_payment(token, request.args.get("payment", "")[:64]).id
     db.session.rollback()
     try:
-        payment = settle(payment_id)
-        is_paid, words = payment.state in (PaymentState.PAID, PaymentState.AUTHORISED), checkout.words_for(payment)
-        db.session.commit()
+        # Providers send people back by GET. What is written is what the provider says, however often it is asked.
+        with database.writing():
+            payment = settle(payment_id)
+            is_paid, words = payment.state in (PaymentState.PAID, PaymentState.AUTHORISED), checkout.words_for(payment)
+            db.session.commit()
     except checkout.TROUBLE:
         db.session.rollback()
         is_paid, words = False, gettext("The payment company does not answer. Nothing is lost: look again in a moment.")

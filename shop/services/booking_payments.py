@@ -64,10 +64,9 @@ def asked_now(repair: Repair) -> tuple[Purpose, int]:
 
 
 def is_new(repair_id: int) -> bool:
-    """True for a booking that was made or confirmed within the hour: its owner is still in the wizard."""
+    """True for a booking that a payment has confirmed within the hour: its owner is still in the wizard."""
     booking = db.session.scalar(select(Booking).where(Booking.repair_id == repair_id))
-    since = utc_now() - _NEW
-    return booking is not None and (booking.confirmed_at or booking.created_at) > since
+    return booking is not None and booking.confirmed_at is not None and booking.confirmed_at > utc_now() - _NEW
 
 
 def keep_place(repair: Repair, booking: Booking, *, amount: int, actor: Actor) -> None:

@@ -77,6 +77,9 @@ async function startStripe(form) {
       if (error) showError(error.message);
       else return void location.assign(return_url);
     } catch (error) {
+      /* Perhaps it was paid in another tab, or the answer was lost on its way: the server knows. */
+      const known = await ask("stripe/confirm", { payment: opened.payment }).catch(() => null);
+      if (known?.state === "paid") return void location.assign(return_url);
       showError(error.message || place.dataset.trouble);
     }
     setWorking(form, false);
