@@ -160,6 +160,18 @@ def test_a_card_is_declined_and_the_next_one_pays(page, simulator):
     assert status_of(simulator, intent) == "succeeded"
 
 
+def test_the_form_speaks_the_pages_language(page, simulator):
+    open_checkout(page, simulator, lang="pt-BR")
+    card = page.frame_locator("#card iframe")
+    card.get_by_text("Cartões de teste").click()
+    card.get_by_role("button", name="4000 0000 0000 9995").click()
+
+    page.get_by_role("button", name="Pay now").click()
+
+    expect(page.locator("#result")).to_have_text("Seu cartão não tem saldo suficiente.")
+    expect(card.get_by_role("alert")).to_have_text("Seu cartão não tem saldo suficiente.")
+
+
 def test_an_unfinished_form_is_not_sent(page, simulator):
     intent = open_checkout(page, simulator)
 
