@@ -86,7 +86,7 @@ def wants_representation() -> bool:
 
 
 def _serve(handler: Handler, again: Again | None, takes: type, ids: dict[str, str]) -> Response:
-    where = origin()
+    where = origin(is_api=True)
     try:
         refusal = _refusal()
         if refusal is not None:

@@ -61,7 +61,7 @@ def endpoint(method: str, rule: str, call: str = "", *, browser: bool = False) -
 
 
 def _serve(handler: Handler, allowed: frozenset[str], browser: bool, ids: dict[str, str]) -> Response:
-    where = origin()
+    where = origin(is_api=not browser_may_call())
     try:
         source = request.form if request.method == "POST" else request.args
         params = Params(parse_form(source.items(multi=True)))
