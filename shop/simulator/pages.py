@@ -42,7 +42,7 @@ def element() -> str:
     secret, key = request.args.get("client_secret", ""), request.args.get("key", "")
     with simulator().store.read() as tx:
         intent = _intent(tx, secret.partition("_secret_")[0], secret)
-    return _page("element.html", intent=intent, key=key, base=origin().api_url, form=_empty_form(), cards=_cards())
+    return _page("element.html", intent=intent, key=key, base=request.script_root, form=_empty_form(), cards=_cards())
 
 
 @blueprint.get("/pay/<intent_id>")

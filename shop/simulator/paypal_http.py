@@ -44,12 +44,12 @@ Handler = Callable[[Transaction, Call], Reply]
 Again = Callable[[Transaction, str], dict]
 
 
-def endpoint(method: str, rule: str, *, again: Again | None = None) -> Callable[[Handler], Handler]:
+def endpoint(method: str, rule: str, *, again: Again | None = None, takes: type = dict) -> Callable[[Handler], Handler]:
     """Puts `handler(tx, call)` at an address. With `again(tx, id)` it honours PayPal-Request-Id."""
 
     def register(handler: Handler) -> Handler:
         def view(**ids: str) -> Response:
-            return _serve(handler, again, ids)
+            return _serve(handler, again, takes, ids)
 
         blueprint.add_url_rule(rule, handler.__name__, view, methods=[method])
         return handler
@@ -85,13 +85,13 @@ def wants_representation() -> bool:
     return "return=representation" in request.headers.get("Prefer", "")
 
 
-def _serve(handler: Handler, again: Again | None, ids: dict[str, str]) -> Response:
-    where = origin()
+def _serve(handler: Handler, again: Again | None, takes: type, ids: dict[str, str]) -> Response:
+    where = origin(is_api=True)
     try:
         refusal = _refusal()
         if refusal is not None:
             return refusal
-        call = _read_call(ids)
+        call = _read_call(takes, ids)
         with faults.around("paypal", request.method != "GET"):
             reply = _run(handler, again, call, where)
     except PayPalError as error:
@@ -114,14 +114,14 @@ def _refusal() -> Response | None:
     return None
 
 
-def _read_call(ids: dict[str, str]) -> Call:
+def _read_call(takes: type, ids: dict[str, str]) -> Call:
     raw = request.get_data()
     try:
-        body = json.loads(raw) if raw.strip() else {}
+        body = json.loads(raw) if raw.strip() else takes()
     except ValueError:
         raise PayPalError("MALFORMED_REQUEST_JSON") from None
-    if not isinstance(body, dict | list):
-        raise PayPalError("MALFORMED_REQUEST_JSON")
+    if not isinstance(body, takes):
+        raise PayPalError("INVALID_PARAMETER_SYNTAX", field="/")
     _obey_mock()
     return Call(body, ids, raw)
 

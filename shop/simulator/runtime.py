@@ -32,7 +32,7 @@ def is_home(url: str) -> bool:
     return not settings.shop_url or parts.netloc in {*known, request.host}
 
 
-def origin() -> Origin:
+def origin(*, is_api: bool = False) -> Origin:
     """Links to the API go where this request came in, links for people where the settings say they reach us."""
     here = request.root_url.rstrip("/")
     return Origin(
@@ -40,4 +40,5 @@ def origin() -> Origin:
         browser_url=simulator().settings.public_url.rstrip("/") or here,
         request_id=new_id("req", 14),
         idempotency_key=request.headers.get("Idempotency-Key"),
+        is_api=is_api,
     )

@@ -196,8 +196,6 @@ def _confirm(tx: Transaction, call: Call, intent: dict) -> dict:
     intent |= _settable(tx, params)
     return_url, off_session = params.text("return_url"), params.text("off_session") not in (None, "false")
     _require_return_url(intent, call, return_url)
-    if off_session and intent["setup_future_usage"]:
-        raise invalid("You cannot use `setup_future_usage` together with `off_session`.", param="off_session")
     method = _take_method(tx, call, intent)
     if method is None:
         raise refused(

@@ -97,6 +97,7 @@ WORDS = {
     },
 }
 _MESSAGES_PT = {
+    "insufficient_funds": "Seu cartão não tem saldo suficiente.",
     "card_declined": "Seu cartão foi recusado.",
     "expired_card": "Seu cartão está vencido.",
     "incorrect_cvc": "O código de segurança do cartão está incorreto.",
@@ -119,5 +120,7 @@ def language() -> str:
 
 def message(error: dict, language: str) -> str:
     """What went wrong, in the reader's language where we know it."""
-    text = error["message"]
-    return _MESSAGES_PT.get(error.get("code", ""), text) if language == "pt-BR" else text
+    if language != "pt-BR":
+        return error["message"]
+    known = (_MESSAGES_PT.get(error.get(key, "")) for key in ("decline_code", "code"))
+    return next(filter(None, known), error["message"])

@@ -142,6 +142,17 @@ def test_a_mistyped_card_is_told_so(client, browser, change, code):
     assert refusal.value.code == code
 
 
+def test_only_references_are_expanded(client):
+    intent = client.v1.payment_intents.create(PAID | {"expand": ["latest_charge", "payment_method"]})
+    listed = client.v1.payment_intents.list({"expand": ["data.latest_charge.balance_transaction"]})
+
+    assert (intent.latest_charge.object, intent.payment_method.object) == ("charge", "payment_method")
+    assert listed.data[0].latest_charge.balance_transaction.net == 4905
+    for path in ("id", "amount", "nothing", "latest_charge.amount"):
+        with pytest.raises(stripe.InvalidRequestError, match="cannot be expanded"):
+            client.v1.payment_intents.retrieve(intent.id, {"expand": [path]})
+
+
 def test_answers_carry_a_request_id_and_the_version_that_was_asked_for(client):
     intent = client.v1.payment_intents.create(GBP_50, {"stripe_version": "2023-08-16"})
 

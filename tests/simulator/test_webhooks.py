@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import padding
 
 from shop.simulator.signatures import paypal_message, stripe_signature
 from tests.simulator.test_paypal import ORDERS, order_of
-from tests.simulator.test_stripe_payments import GBP_50
-from tests.simulators import KEYS
+from tests.simulator.test_stripe_payments import GBP_50, PAID
+from tests.simulators import KEYS, PayPalClient, running_simulator
 
 
 def approve_order(paypal, simulator):
@@ -205,3 +205,31 @@ def verdict(simulator, paypal, headers, body):
         timeout=10,
     )
     return answer.json()["verification_status"]
+
+
+def test_links_lead_where_the_shop_asks_and_people_where_they_browse(client, paypal, simulator, listener):
+    order_id = paypal.post(ORDERS, order_of()).json()["id"]
+    form = {"token": order_id, "decision": "approve", "popup": "1"}
+
+    simulator.http.post(f"{simulator.url}/checkoutnow", data=form, headers={"Host": "shop.example"}, timeout=10)
+
+    sent = listener.wait_for_kind("CHECKOUT.ORDER.APPROVED")
+    headers = {name.upper(): value for name, value in sent.headers.items()}
+    assert headers["PAYPAL-CERT-URL"].startswith(f"{simulator.url}/v1/notifications/certs/")
+    assert all(link["href"].startswith(simulator.url) for link in sent.event["links"])
+
+
+def test_people_are_sent_to_the_public_address(tmp_path):
+    with running_simulator(tmp_path, public_url="https://shop.example/simulator/") as simulator:
+        asked = PAID | {"payment_method": "pm_card_authenticationRequired"}
+        intent = simulator.stripe().v1.payment_intents.create(asked)
+        links = PayPalClient(simulator).post(ORDERS, order_of()).json()["links"]
+
+    page = intent.next_action.redirect_to_url.url
+    assert page.startswith(f"https://shop.example/simulator/challenge/{intent.id}?")
+    assert [
+        link["href"].startswith("https://shop.example/simulator/checkoutnow?")
+        for link in links
+        if link["rel"] == "approve"
+    ]
+    assert all(link["href"].startswith(simulator.url) for link in links if link["rel"] == "self")

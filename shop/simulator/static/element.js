@@ -44,6 +44,7 @@
     body.set("key", data.key);
     body.set("client_secret", data.secret);
     body.set("use_stripe_sdk", "true");
+    body.set("locale", data.locale);
     body.set("payment_method_data[type]", "card");
     body.set("payment_method_data[card][number]", digits("number"));
     body.set("payment_method_data[card][exp_month]", expiry.slice(0, 2));

@@ -15,6 +15,7 @@
     call.send(method === "GET" ? null : pairs.join("&"));
   }
 
+  function isPortuguese(locale) { return /^pt/i.test(locale || document.documentElement.lang); }
   function intentOf(secret) { return String(secret).split("_secret_")[0]; }
   function isSetup(secret) { return /^seti_/.test(secret); }
   function pathOf(secret) { return "/v1/" + (isSetup(secret) ? "setup_intents/" : "payment_intents/") + intentOf(secret); }
@@ -58,7 +59,7 @@
       var place = typeof target === "string" ? document.querySelector(target) : target;
       var theme = (options.appearance || {}).theme === "night" ? "dark" : (options.appearance || {}).theme === "stripe" ? "light" : "";
       frame = document.createElement("iframe");
-      frame.title = "Test payment: card details";
+      frame.title = isPortuguese(options.locale) ? "Pagamento de teste: dados do cartão" : "Test payment: card details";
       frame.setAttribute("scrolling", "no");
       frame.style.width = "100%";
       frame.style.border = "0";
@@ -106,7 +107,7 @@
       frame.src = url + "&embedded=1&locale=" + encodeURIComponent(document.documentElement.lang || "");
       // The first thing in the dialog: it gets the focus, and Escape works while it has it.
       close.type = "button";
-      close.textContent = /^pt/i.test(document.documentElement.lang) ? "Fechar" : "Close";
+      close.textContent = isPortuguese() ? "Fechar" : "Close";
       close.style.font = "inherit";
       close.style.minHeight = "44px";
       close.style.padding = "0 1rem";
@@ -142,7 +143,7 @@
 
     function retrieve(secret) {
       return new Promise(function (resolve) {
-        request("GET", pathOf(secret), { key: key, client_secret: secret }, function (answer) { resolve(resultOf(secret, answer)); });
+        request("GET", pathOf(secret), { key: key, client_secret: secret, locale: document.documentElement.lang || "" }, function (answer) { resolve(resultOf(secret, answer)); });
       });
     }
 
