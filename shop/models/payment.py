@@ -284,7 +284,7 @@ class ProviderCall(db.Model):
 
 
 class Reconciliation(db.Model):
-    """One comparison of a provider's list of a day with ours. `differences` is JSON: a list of sentences' parts."""
+    """One comparison of a provider's list of a day with our books. `differences` is JSON: a list of sentences."""
 
     __tablename__ = "reconciliations"
     __table_args__ = (Index("ix_reconciliations_day", "day", "provider"),)
