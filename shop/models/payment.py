@@ -60,6 +60,10 @@ UNDECIDED = (
 )
 
 
+# A customer can go on with these: a declined card leaves an attempt open for another.
+OPEN = (*UNDECIDED, PaymentState.FAILED)
+
+
 class Fault(StrEnum):
     """What a person must look at. The money is in the ledger in every case but a mismatch."""
 

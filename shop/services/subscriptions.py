@@ -59,6 +59,7 @@ SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "payment.settled": (),
     "payment.failed": (),
     "payment.cancelled": (),
+    "payment.superseded": (PAYMENTS,),
     "payment.late": (),
     "payment.overpaid": (),
     "payment.mismatched": (),

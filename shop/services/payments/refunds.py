@@ -9,14 +9,14 @@ from sqlalchemy import func, select
 
 from shop import database
 from shop.extensions import db
-from shop.models.actor import SYSTEM, Actor
+from shop.models.actor import Actor
 from shop.models.base import utc_now
 from shop.models.errors import Invalid, NotFound, ProviderRefused
 from shop.models.payment import ONLINE, DisputeState, Payment, PaymentState, Refund, RefundState
 from shop.models.repair import Repair
-from shop.services.events import hold, record
+from shop.services.events import hold
 from shop.services.payments.gateway import Gateway, Snapshot, gateway_of
-from shop.services.payments.settle import Seen, settle_by
+from shop.services.payments.settle import Seen, record_fact, settle_by
 
 PERMISSION = "payment.refund"
 LONGEST_REASON = 200
@@ -54,9 +54,8 @@ def request_refund(payment_id: int, amount: int, reason: str, *, actor: Actor) -
     payment.refunds.append(refund)
     payment.version += 1
     db.session.flush()
-    body = {"payment": payment.id, "refund": refund.id, "amount": amount, "currency": payment.currency,
-            "provider": payment.provider}  # fmt: skip
-    record("payment.refund_requested", payment.repair, actor=actor, body=body, detail={"reason": reason})
+    facts = {"refund": refund.id, "amount": amount}
+    record_fact("payment.refund_requested", payment, actor=actor, detail={"reason": reason}, **facts)
     return refund
 
 
@@ -135,6 +134,4 @@ def _is_known(seen: _Seen, gateway: Gateway, ref: str) -> bool:
 def _fail(refund: Refund, payment: Payment, reason: str) -> None:
     refund.state, refund.failure_code, refund.settled_at = RefundState.FAILED, reason, utc_now()
     payment.version += 1
-    body = {"payment": payment.id, "refund": refund.id, "amount": refund.amount, "currency": payment.currency,
-            "provider": payment.provider, "reason": reason}  # fmt: skip
-    record("payment.refund_failed", payment.repair, actor=SYSTEM, body=body)
+    record_fact("payment.refund_failed", payment, refund=refund.id, amount=refund.amount, reason=reason)

@@ -16,7 +16,7 @@ from shop.models.errors import NotFound, WebhookRefused
 from shop.models.payment import EventState, Payment, Provider, ProviderEvent
 from shop.services.deliveries import Owed, handles
 from shop.services.events import hold, record
-from shop.services.payments import refunds, signatures
+from shop.services.payments import attempts, refunds, signatures
 from shop.services.payments.settle import settle
 from shop.services.statements import insert_if_absent
 from shop.services.subscriptions import PAYMENTS
@@ -64,10 +64,12 @@ def take(provider: Provider | str, headers: Mapping[str, str], body: bytes) -> b
 
 @handles(PAYMENTS)
 def deliver(delivery: Owed) -> None:
-    """The work behind a webhook or a refund, in as many tries as it needs."""
+    """The work behind a webhook, a refund, or an attempt that nobody needs any more, in as many tries as it needs."""
     body = json.loads(delivery.event.body)
     if delivery.event.verb == "payment.refund_requested":
         refunds.send_refund(body["refund"])
+    elif delivery.event.verb == "payment.superseded":
+        attempts.cancel_payment(body["payment"])
     else:
         handle(int(delivery.event.aggregate.partition(":")[2]))
 
