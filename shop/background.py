@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from datetime import UTC, datetime
 
 import structlog
 from flask import Flask
@@ -27,6 +28,7 @@ from shop.services import (
     relay,
     wake,
 )
+from shop.services.payments import reconcile
 
 log = structlog.get_logger(__name__)
 
@@ -124,7 +126,7 @@ class Relay(threading.Thread):
 
 
 class Housekeeper(threading.Thread):
-    """Forgets what is old, once an hour. Any number of them may run at once."""
+    """Forgets what is old, once an hour, and once a day compares payments. Any number of them may run at once."""
 
     def __init__(self, app: Flask):
         super().__init__(name="housekeeper", daemon=True)
@@ -149,6 +151,8 @@ class Housekeeper(threading.Thread):
         forgotten = housekeeping.forget_old(is_stopping=self.stopping.is_set)
         if forgotten.total:
             log.info("housekeeping", **asdict(forgotten))
+        providers = self.app.config["SETTINGS"].online_providers
+        reconcile.reconcile_due(providers, datetime.now(UTC).date(), is_stopping=self.stopping.is_set)
 
 
 class Foreseer(threading.Thread):

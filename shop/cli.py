@@ -3,6 +3,7 @@
 import json
 import sys
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -12,14 +13,16 @@ from flask.cli import AppGroup
 from tqdm import tqdm
 
 from shop.extensions import db
-from shop.models.errors import Invalid
+from shop.models.errors import Invalid, ProviderDown, ProviderRefused
 from shop.models.permissions import Role
 from shop.services import accounts, audit, backtest, demo, housekeeping, ledger_check, seed, staff
+from shop.services.payments import reconcile
 
 user_cli = AppGroup("user", help="People of the staff.")
 account_cli = AppGroup("account", help="Customers' accounts.")
 audit_cli = AppGroup("audit", help="The sealed log.")
 ledger_cli = AppGroup("ledger", help="The books.")
+payments_cli = AppGroup("payments", help="Payments and their providers.")
 promise_cli = AppGroup("promise", help="Ready-by dates and how often they hold.")
 
 
@@ -69,6 +72,28 @@ def verify_ledger() -> None:
     if faults:
         sys.exit(1)
     click.echo("The books are good.")
+
+
+@payments_cli.command("reconcile")
+@click.option(
+    "--provider", type=click.Choice(["stripe", "paypal"]), help="Only this one; all that are set up by default."
+)
+@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="In UTC; yesterday by default.")
+def reconcile_payments(provider: str | None, day: datetime | None) -> None:
+    """Compares a provider's list of a day with our books. Exits 1 and names each difference that is left."""
+    wanted = day.date() if day else datetime.now(UTC).date() - timedelta(days=1)
+    differs = False
+    for name in [provider] if provider else current_app.config["SETTINGS"].online_providers:
+        try:
+            result = reconcile.reconcile(name, wanted)
+        except (ProviderDown, ProviderRefused) as error:
+            raise click.ClickException(error.message) from None
+        for sentence in json.loads(result.differences):
+            click.echo(sentence, err=True)
+        click.echo(f"{name}, {wanted}: {result.compared} compared, {result.settled} mended, {result.found} differ.")
+        differs = differs or result.found > 0
+    if differs:
+        sys.exit(1)
 
 
 @promise_cli.command("backtest")
@@ -135,7 +160,7 @@ def tidy() -> None:
 
 
 def register(app: Flask) -> None:
-    for command in (user_cli, account_cli, audit_cli, ledger_cli, promise_cli, load_seed, add_demo, tidy):
+    for command in (user_cli, account_cli, audit_cli, ledger_cli, payments_cli, promise_cli, load_seed, add_demo, tidy):
         app.cli.add_command(command)
 
 

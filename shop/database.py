@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection, Engine
 
 BUSY_SECONDS = 15
 _reading = ContextVar("reading", default=False)
+_WRITTEN = "has_written"
 
 
 def engine_options(settings) -> dict:
@@ -85,6 +86,28 @@ def prepare_engine(engine: Engine) -> None:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_connect)
         _stand_in_line(engine)
+
+
+def has_written(session) -> bool:
+    """True if this transaction holds what would be lost by a rollback."""
+    return bool(session.new or session.dirty or session.deleted or session.info.get(_WRITTEN))
+
+
+@event.listens_for(ShopSession, "after_flush")
+def _note_flush(session, _context) -> None:
+    session.info[_WRITTEN] = True
+
+
+@event.listens_for(ShopSession, "do_orm_execute")
+def _note_statement(state) -> None:
+    if state.is_insert or state.is_update or state.is_delete:
+        state.session.info[_WRITTEN] = True
+
+
+@event.listens_for(ShopSession, "after_transaction_end")
+def _forget_writes(session, ended) -> None:
+    if ended.parent is None:
+        session.info.pop(_WRITTEN, None)
 
 
 @lru_cache(maxsize=4)

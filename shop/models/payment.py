@@ -60,6 +60,10 @@ UNDECIDED = (
 )
 
 
+# A customer can go on with these: a declined card leaves an attempt open for another.
+OPEN = (*UNDECIDED, PaymentState.FAILED)
+
+
 class Fault(StrEnum):
     """What a person must look at. The money is in the ledger in every case but a mismatch."""
 
@@ -285,7 +289,7 @@ class ProviderCall(db.Model):
 
 
 class Reconciliation(db.Model):
-    """One comparison of a provider's list of a day with ours. `differences` is JSON: a list of sentences' parts."""
+    """One comparison of a provider's list of a day with our books. `differences` is JSON: a list of sentences."""
 
     __tablename__ = "reconciliations"
     __table_args__ = (Index("ix_reconciliations_day", "day", "provider"),)

@@ -45,6 +45,7 @@ VERBS = {
     "payment.settled": "Paid {amount} by {provider}: payment {payment}",
     "payment.failed": "A payment by {provider} failed: payment {payment}",
     "payment.cancelled": "A payment by {provider} was given up: payment {payment}",
+    "payment.superseded": "Payment {payment} is not needed any more, as payment {by} has come",
     "payment.late": "Money came for a cancelled repair: payment {payment}",
     "payment.overpaid": "More was paid than is owed: payment {payment}",
     "payment.mismatched": "{provider} says something else of payment {payment} than we do: not taken as paid",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from shop.models.actor import SYSTEM
 from shop.services import booking_payments, documents
 from shop.services.deliveries import Owed, handles
-from shop.services.payments import refunds, webhooks
+from shop.services.payments import attempts, refunds, webhooks
 from shop.services.subscriptions import PAYMENTS, PLACES
 
 
@@ -29,6 +29,10 @@ def _send_refund(delivery: Owed) -> None:
     refunds.send_refund(_body(delivery)["refund"])
 
 
+def _give_up(delivery: Owed) -> None:
+    attempts.cancel_payment(_body(delivery)["payment"])
+
+
 def _write_receipt(delivery: Owed) -> None:
     """The receipt."""
     documents.issue_receipt(refunds.lock_payment(_body(delivery)["payment"]), actor=SYSTEM)
@@ -43,6 +47,7 @@ _WORK: dict[str, Callable[[Owed], None]] = {
     "provider_event.replayed": _hear,
     "payment.refund_requested": _send_refund,
     "payment.settled": _write_receipt,
+    "payment.superseded": _give_up,
     "payment.late": _rescue,
 }
 

@@ -62,6 +62,7 @@ SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "payment.settled": (PAYMENTS,),
     "payment.failed": (),
     "payment.cancelled": (),
+    "payment.superseded": (PAYMENTS,),
     "payment.late": (PAYMENTS,),
     "payment.overpaid": (),
     "payment.mismatched": (),

@@ -6,6 +6,8 @@ import secrets
 
 import pytest
 
+from tests.payments import iphone, simulator, till, verbs  # noqa: F401
+
 
 def pytest_collection_modifyitems(items):
     for item in items:

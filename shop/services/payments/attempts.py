@@ -10,18 +10,16 @@ from sqlalchemy import select
 
 from shop.extensions import db
 from shop.models.actor import Actor
+from shop.models.base import utc_now
 from shop.models.errors import Declined, Invalid, NotFound
 from shop.models.money import BASIS_POINTS, Money, divide_rounded, format_money
-from shop.models.payment import ONLINE, UNDECIDED, Payment, PaymentState, Provider, Purpose
+from shop.models.payment import ONLINE, OPEN, Payment, PaymentState, Provider, Purpose
 from shop.models.repair import Repair
 from shop.models.workflow import State
 from shop.services import appointments, ledger
 from shop.services.events import hold, record
 from shop.services.payments.gateway import Order, Snapshot, gateway_of
-from shop.services.payments.settle import Seen, captured, settle_by
-
-# An attempt in one of these is gone on with, not doubled: a declined card leaves it open for another.
-_GONE_ON_WITH = (*UNDECIDED, PaymentState.FAILED)
+from shop.services.payments.settle import Seen, captured, record_fact, settle_by
 
 
 class AmountRefused(Invalid):
@@ -122,15 +120,16 @@ def cancel_payment(payment_id: int) -> Payment:
     """Gives an attempt up. If the money has come meanwhile, the payment is paid and not cancelled."""
 
     def ask(payment: Seen) -> Snapshot | None:
-        if payment.provider_ref is None or payment.state not in _GONE_ON_WITH:
+        if payment.provider_ref is None or payment.state not in OPEN:
             return None
         gateway = gateway_of(payment.provider)
         return gateway.cancel(payment.provider_ref, idempotency_key=payment.idempotency_key("cancel"))
 
     payment = settle_by(payment_id, ask)
-    if payment.provider_ref is None and payment.state in _GONE_ON_WITH:
-        payment.state = PaymentState.CANCELLED
+    if payment.provider_ref is None and payment.state in OPEN:
+        payment.state, payment.settled_at = PaymentState.CANCELLED, utc_now()
         payment.version += 1
+        record_fact("payment.cancelled", payment)
     return payment
 
 
@@ -189,7 +188,7 @@ def _find_open(repair: Repair, provider: Provider | str, purpose: Purpose | str,
             Payment.purpose == str(purpose),
             Payment.amount == amount,
             Payment.currency == repair.currency,
-            Payment.state.in_(_GONE_ON_WITH),
+            Payment.state.in_(OPEN),
         )
         .order_by(Payment.id.desc())
         .limit(1)

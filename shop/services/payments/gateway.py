@@ -12,6 +12,7 @@ from typing import Protocol
 from flask import current_app
 
 from shop.models.errors import Declined, ProviderDown, ProviderRefused
+from shop.models.ledger import Kind
 from shop.models.payment import DisputeState, PaymentState, Provider, RefundState
 
 __all__ = ["Declined", "Gateway", "Order", "ProviderDown", "ProviderRefused", "Snapshot", "gateway_of"]
@@ -96,16 +97,24 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
-    """One line of a provider's own list. `ref` is the attempt, `charge_ref` the charge in it."""
+class Line:
+    """One movement in a provider's own list. `amount` is what it holds more for us, before `fee`.
+
+    `posted_as` is the end of its key in our ledger, empty where the list does not tell it; `kind` is None for a
+    movement that we do not book. The names of attempt and charge, and our own, are empty where it tells none.
+    """
 
     ref: str
-    charge_ref: str
-    key: str
+    kind: Kind | None
+    posted_as: str
     amount: int
-    refunded: int
+    fee: int
+    fee_ref: str
     currency: str
     at: datetime
+    attempt_ref: str = ""
+    charge_ref: str = ""
+    key: str = ""
 
 
 class Gateway(Protocol):
@@ -135,8 +144,8 @@ class Gateway(Protocol):
         """Gives back; `key` is our name of the refund, and asking twice under it gives back once."""
         ...
 
-    def list_day(self, day: date) -> Iterator[Listed]:
-        """The charges that were made on that day, in UTC."""
+    def list_day(self, day: date) -> Iterator[Line]:
+        """Every movement of that day, in UTC, by the provider's own books."""
         ...
 
 

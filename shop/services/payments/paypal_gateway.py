@@ -12,13 +12,14 @@ from typing import Any
 import requests
 from flask_babel import gettext as _
 
+from shop.models.ledger import Kind
 from shop.models.money import minor_digits
 from shop.models.payment import DisputeState, PaymentState, Provider, RefundState
 from shop.services.payments.gateway import (
     Declined,
     DisputeSnapshot,
     Fee,
-    Listed,
+    Line,
     Movement,
     Order,
     ProviderDown,
@@ -45,8 +46,15 @@ _DECLINES = frozenset(
         "MAX_NUMBER_OF_PAYMENT_ATTEMPTS_EXCEEDED",
     }
 )
-# Of the transaction search: refund and reversal of a payment. Holds of a dispute are others.
-_REFUND_CODES = frozenset({"T1106", "T1107"})
+# Of the transaction search.
+_KINDS = {
+    "T1106": Kind.REFUND,
+    "T1107": Kind.REFUND,
+    "T1110": Kind.DISPUTE,
+    "T1111": Kind.DISPUTE_WON,
+    "T0400": Kind.PAYOUT,
+    "T0403": Kind.PAYOUT,
+}
 _RUNNING = frozenset({"ORDER_COMPLETION_IN_PROGRESS", "PREVIOUS_REQUEST_IN_PROGRESS"})
 _ORDER_STATES = {
     "CREATED": PaymentState.ACTION_NEEDED,
@@ -129,7 +137,7 @@ class PayPalGateway:
         body = {"amount": {"currency_code": currency, "value": value_of(amount, currency)}, "custom_id": key}
         return _refund(self._call("POST", f"/v2/payments/captures/{charge_ref}/refund", body, key=f"refund-{key}"))
 
-    def list_day(self, day: date) -> Iterator[Listed]:
+    def list_day(self, day: date) -> Iterator[Line]:
         ends = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
         query: dict[str, Any] = {
             "start_date": f"{day.isoformat()}T00:00:00Z",
@@ -142,7 +150,7 @@ class PayPalGateway:
             answer = self._call("GET", "/v1/reporting/transactions", params=query | {"page": page})
             with _sensible():
                 lines, pages = answer["transaction_details"], answer["total_pages"]
-                yield from _charges(lines)
+                yield from [_line(line["transaction_info"]) for line in lines]
             page += 1
 
     def _snapshot(self, order: dict, *, disputed: bool = False) -> Snapshot:
@@ -369,25 +377,26 @@ def _dispute_state(dispute: dict) -> DisputeState:
     return DisputeState.ANSWERED if dispute["status"] == "UNDER_REVIEW" else DisputeState.OPEN
 
 
-def _charges(lines: list[dict]) -> Iterator[Listed]:
-    """Captures and what was refunded of them: PayPal lists each movement by itself."""
-    infos = [line["transaction_info"] for line in lines]
-    refunded: dict[str, int] = {}
-    for info in infos:
-        if info["transaction_event_code"] in _REFUND_CODES:
-            of = info.get("paypal_reference_id") or ""
-            refunded[of] = refunded.get(of, 0) - amount_of(info["transaction_amount"])
-    for info in infos:
-        if info["transaction_event_code"].startswith("T00"):
-            yield Listed(
-                ref="",
-                charge_ref=info["transaction_id"],
-                key=info.get("custom_field") or "",
-                amount=amount_of(info["transaction_amount"]),
-                refunded=refunded.get(info["transaction_id"], 0),
-                currency=info["transaction_amount"]["currency_code"],
-                at=_moment(info["transaction_initiation_date"]),
-            )
+def _line(info: dict) -> Line:
+    code, ref = info["transaction_event_code"], info["transaction_id"]
+    kind = Kind.PAYMENT if code.startswith("T00") else _KINDS.get(code)
+    ends = {Kind.PAYMENT: f"charge:{ref}", Kind.REFUND: f"refund:{ref}", Kind.PAYOUT: f"payout:{ref}"}
+    is_order = info.get("paypal_reference_id_type") == "ODR"
+    above = info.get("paypal_reference_id") or ""
+    fee = info.get("fee_amount")
+    return Line(
+        ref=ref,
+        kind=kind,
+        posted_as=ends.get(kind, "") if kind else "",
+        amount=amount_of(info["transaction_amount"]),
+        fee=-amount_of(fee) if fee else 0,
+        fee_ref=ref,
+        currency=info["transaction_amount"]["currency_code"],
+        at=_moment(info["transaction_initiation_date"]),
+        attempt_ref=above if is_order else "",
+        charge_ref=ref if kind == Kind.PAYMENT else "" if is_order else above,
+        key=(info.get("custom_field") or "") if kind == Kind.PAYMENT else "",
+    )
 
 
 def _moment(text: str) -> datetime:

@@ -2,21 +2,21 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from shop import database
 from shop.extensions import db
-from shop.models.actor import SYSTEM, Actor
+from shop.models.actor import Actor
 from shop.models.base import utc_now
 from shop.models.errors import Invalid, NotFound, ProviderRefused
 from shop.models.payment import ONLINE, DisputeState, Payment, PaymentState, Refund, RefundState
 from shop.models.repair import Repair
-from shop.services.events import hold, record
-from shop.services.payments import wire
-from shop.services.payments.gateway import gateway_of
-from shop.services.payments.settle import settle
+from shop.services.events import hold
+from shop.services.payments.gateway import Gateway, Snapshot, gateway_of
+from shop.services.payments.settle import Seen, record_fact, settle_by
 
 PERMISSION = "payment.refund"
 LONGEST_REASON = 200
@@ -56,9 +56,8 @@ def request_refund(payment_id: int, amount: int, reason: str, *, actor: Actor, i
     payment.refunds.append(refund)
     payment.version += 1
     db.session.flush()
-    body = {"payment": payment.id, "refund": refund.id, "amount": amount, "currency": payment.currency,
-            "provider": payment.provider}  # fmt: skip
-    record("payment.refund_requested", payment.repair, actor=actor, body=body, detail={"reason": reason})
+    facts = {"refund": refund.id, "amount": amount}
+    record_fact("payment.refund_requested", payment, actor=actor, detail={"reason": reason}, **facts)
     return refund
 
 
@@ -67,15 +66,22 @@ def send_refund(refund_id: int) -> Refund:
 
     Raises ProviderDown while that is unknown. What the provider refuses is a failed refund, not an error.
     """
-    seen = _look(refund_id)
-    if seen.is_unsent and utc_now() - seen.created_at > ASK_FIRST_AFTER:
-        settle(seen.payment_id)
-        db.session.commit()
-        seen = _look(refund_id)
-    if seen.is_unsent and (refusal := _send(seen)) is not None:
-        return _fail(refund_id, seen.payment_id, refusal.reason)
-    settle(seen.payment_id)
-    return db.session.get_one(Refund, refund_id)
+    seen, refusals = _look(refund_id), []
+
+    def ask(payment: Seen) -> Snapshot:
+        gateway, ref = gateway_of(payment.provider), payment.provider_ref or ""
+        if seen.is_unsent and not _is_known(seen, gateway, ref):
+            try:
+                gateway.refund(ref, seen.charge_ref, amount=seen.amount, currency=payment.currency, key=seen.key)
+            except ProviderRefused as error:
+                refusals.append(error.reason)
+        return gateway.read(ref)
+
+    payment = settle_by(seen.payment_id, ask)
+    refund = db.session.get_one(Refund, refund_id)
+    if refusals and refund.state == RefundState.REQUESTED and refund.provider_ref is None:
+        _fail(refund, payment, refusals[-1])
+    return refund
 
 
 def lock_payment(payment_id: int) -> Payment:
@@ -93,26 +99,19 @@ class _Seen:
     """A refund as it was read, without a lock."""
 
     key: str
-    state: str
-    refund_ref: str | None
     amount: int
     created_at: datetime
+    is_unsent: bool
     payment_id: int
-    provider: str
-    payment_ref: str | None
-    charge_ref: str | None
-    currency: str
-
-    @property
-    def is_unsent(self) -> bool:
-        return self.state == RefundState.REQUESTED and self.refund_ref is None
+    charge_ref: str
 
 
 def _look(refund_id: int) -> _Seen:
+    is_unsent = (Refund.state == RefundState.REQUESTED) & Refund.provider_ref.is_(None)
     query = (
         select(
-            Refund.key, Refund.state, Refund.provider_ref, Refund.amount, Refund.created_at, Refund.payment_id,
-            Payment.provider, Payment.provider_ref, Payment.charge_ref, Payment.currency,
+            Refund.key, Refund.amount, Refund.created_at, is_unsent, Refund.payment_id,
+            func.coalesce(Payment.charge_ref, ""),
         )
         .join(Payment, Payment.id == Refund.payment_id)
         .where(Refund.id == refund_id)
@@ -123,29 +122,18 @@ def _look(refund_id: int) -> _Seen:
         db.session.rollback()
     if row is None:
         raise NotFound(_("There is no such refund."))
-    return _Seen(*tuple(row))
+    facts: Any = row
+    return _Seen(*facts)
 
 
-def _send(seen: _Seen) -> ProviderRefused | None:
-    gateway = gateway_of(seen.provider)
-    with wire.about(seen.payment_id):
-        try:
-            gateway.refund(
-                seen.payment_ref or "", seen.charge_ref or "",
-                amount=seen.amount, currency=seen.currency, key=seen.key,
-            )  # fmt: skip
-        except ProviderRefused as error:
-            return error
-    return None
+def _is_known(seen: _Seen, gateway: Gateway, ref: str) -> bool:
+    """Asked for so long ago that the provider may have forgotten our key, though it did what we asked."""
+    if utc_now() - seen.created_at <= ASK_FIRST_AFTER:
+        return False
+    return any(refund.key == seen.key for refund in gateway.read(ref).refunds)
 
 
-def _fail(refund_id: int, payment_id: int, reason: str) -> Refund:
-    payment = lock_payment(payment_id)
-    refund = db.session.get_one(Refund, refund_id)
-    if refund.state == RefundState.REQUESTED and refund.provider_ref is None:
-        refund.state, refund.failure_code, refund.settled_at = RefundState.FAILED, reason, utc_now()
-        payment.version += 1
-        body = {"payment": payment.id, "refund": refund.id, "amount": refund.amount, "currency": payment.currency,
-                "provider": payment.provider, "reason": reason}  # fmt: skip
-        record("payment.refund_failed", payment.repair, actor=SYSTEM, body=body)
-    return refund
+def _fail(refund: Refund, payment: Payment, reason: str) -> None:
+    refund.state, refund.failure_code, refund.settled_at = RefundState.FAILED, reason, utc_now()
+    payment.version += 1
+    record_fact("payment.refund_failed", payment, refund=refund.id, amount=refund.amount, reason=reason)

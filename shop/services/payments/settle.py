@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, select
 
 from shop import database
 from shop.extensions import db
-from shop.models.actor import SYSTEM
+from shop.models.actor import SYSTEM, Actor
 from shop.models.base import utc_now
 from shop.models.errors import Declined, NotFound
 from shop.models.ledger import (
@@ -24,7 +24,7 @@ from shop.models.ledger import (
 )
 from shop.models.payment import (
     ONLINE,
-    UNDECIDED,
+    OPEN,
     Dispute,
     DisputeState,
     Fault,
@@ -116,7 +116,7 @@ def settle_by(payment_id: int, ask: Callable[[Seen], Snapshot | None]) -> Paymen
 def look(payment_id: int) -> Seen:
     """The payment for those who ask its provider; no transaction is open afterwards. Raises NotFound."""
     session = db.session()
-    if session.new or session.dirty or session.deleted:
+    if database.has_written(session):
         raise Unfinished("commit before a provider is asked")
     session.rollback()
     with database.reading():
@@ -148,8 +148,14 @@ def captured(payment: Seen, ref: str) -> Snapshot:
 
 def _is_ready(payment: Seen, snapshot: Snapshot) -> bool:
     """The customer has agreed at PayPal, perhaps closed the window, and still wants what we still do."""
-    is_wanted = payment.state in (*UNDECIDED, PaymentState.FAILED) and payment.repair_status != State.CANCELLED
-    return snapshot.state == PaymentState.AUTHORISED and is_wanted and not _mismatch(payment, snapshot)
+    is_wanted = payment.state in OPEN and payment.repair_status != State.CANCELLED
+    if snapshot.state != PaymentState.AUTHORISED or not is_wanted or _mismatch(payment, snapshot):
+        return False
+    with database.reading():
+        repair = db.session.scalar(select(Repair).where(Repair.number == payment.repair_number))
+        owed = ledger.repair_balance(repair).owed if repair else 0
+        db.session.rollback()
+    return payment.amount <= owed
 
 
 def _lock(payment_id: int) -> Payment:
@@ -214,7 +220,8 @@ def _bring_money(payment: Payment, snapshot: Snapshot) -> None:
     for dispute in snapshot.disputes:
         _bring_dispute(payment, dispute)
     if became_paid:
-        _record("payment.settled", payment, amount=payment.captured)
+        record_fact("payment.settled", payment, amount=payment.captured)
+        _supersede(payment)
         confirm_if_paid(payment.repair)
     _look_for_trouble(payment, became_paid)
 
@@ -230,8 +237,22 @@ def _bring_state(payment: Payment, snapshot: Snapshot) -> bool:
     if now == PaymentState.PAID:
         payment.captured = snapshot.captured
     elif now in _DECIDED:
-        _record(_DECIDED[now], payment, reason=snapshot.failure_code or None)
+        record_fact(_DECIDED[now], payment, reason=snapshot.failure_code or None)
     return now == PaymentState.PAID
+
+
+def _supersede(payment: Payment) -> None:
+    """What is still open for more than is owed now is given up, so that nobody pays twice by two ways."""
+    owed = max(ledger.repair_balance(payment.repair).owed, 0)
+    others = select(Payment).where(
+        Payment.repair_id == payment.repair_id,
+        Payment.id != payment.id,
+        Payment.state.in_(OPEN),
+        Payment.provider.in_(ONLINE),
+        Payment.amount > owed,
+    )
+    for other in db.session.scalars(others.order_by(Payment.id)):
+        record_fact("payment.superseded", other, by=payment.id)
 
 
 def _look_for_trouble(payment: Payment, became_paid: bool) -> None:
@@ -262,14 +283,14 @@ def _bring_refund(payment: Payment, told: RefundSnapshot) -> None:
     if told.state in (RefundState.SETTLED, RefundState.FAILED):
         refund.settled_at = utc_now()
     if told.state in _MOVED and was not in _MOVED:
-        _record("payment.refunded", payment, refund=refund.id, amount=refund.amount)
+        record_fact("payment.refunded", payment, refund=refund.id, amount=refund.amount)
     if told.state == RefundState.FAILED:
         if was in _MOVED:
             _post_once(
                 payment, f"refund:{told.ref}:failed", Kind.REFUND_FAILED,
                 failed_refund_posting(payment.provider, refund.amount),
             )  # fmt: skip
-        _record("payment.refund_failed", payment, refund=refund.id, amount=refund.amount, reason=told.failure_code)
+        record_fact("payment.refund_failed", payment, refund=refund.id, amount=refund.amount, reason=told.failure_code)
 
 
 def _find_refund(payment: Payment, told: RefundSnapshot) -> Refund:
@@ -301,20 +322,20 @@ def _bring_dispute(payment: Payment, told: DisputeSnapshot) -> None:
         else:
             _post_once(payment, key, Kind.DISPUTE_WON, dispute_won_posting(payment.provider, movement.amount))
     if was is None:
-        _record("payment.disputed", payment, amount=told.amount, reason=told.reason)
+        record_fact("payment.disputed", payment, amount=told.amount, reason=told.reason)
     if told.state in _CLOSED and was not in _CLOSED:
         dispute.closed_at = utc_now()
         taken = -sum(movement.amount for movement in told.movements)
         if told.state == DisputeState.LOST and taken > 0:
             _post_once(payment, f"dispute:{told.ref}:lost", Kind.DISPUTE_LOST, dispute_lost_posting(taken))
-        _record("payment.dispute_closed", payment, amount=told.amount, outcome=told.state)
+        record_fact("payment.dispute_closed", payment, amount=told.amount, outcome=told.state)
 
 
 def _note_fault(payment: Payment, fault: Fault, verb: str, **facts) -> None:
     """Said once: the fault stays on the payment until somebody has seen to it."""
     if payment.fault != fault:
         payment.fault = fault
-        _record(verb, payment, **facts)
+        record_fact(verb, payment, **facts)
 
 
 def _post_once(payment: Payment, key: str, kind: Kind, posting: Posting, *, memo: str = "") -> None:
@@ -324,7 +345,8 @@ def _post_once(payment: Payment, key: str, kind: Kind, posting: Posting, *, memo
     )  # fmt: skip
 
 
-def _record(verb: str, payment: Payment, **facts) -> None:
+def record_fact(verb: str, payment: Payment, *, actor: Actor = SYSTEM, detail: dict | None = None, **facts) -> None:
+    """Notes in the life of the repair, which is locked, what happened to a payment."""
     said = {name: value for name, value in facts.items() if value is not None}
     body = {
         "payment": payment.id,
@@ -334,4 +356,4 @@ def _record(verb: str, payment: Payment, **facts) -> None:
         "currency": payment.currency,
         **said,
     }
-    record(verb, payment.repair, actor=SYSTEM, body=body)
+    record(verb, payment.repair, actor=actor, body=body, detail=detail)

@@ -8,12 +8,13 @@ from typing import Any
 import stripe
 from flask_babel import gettext as _
 
+from shop.models.ledger import Kind
 from shop.models.payment import DisputeState, PaymentState, Provider, RefundState
 from shop.services.payments.gateway import (
     Declined,
     DisputeSnapshot,
     Fee,
-    Listed,
+    Line,
     Movement,
     Order,
     ProviderDown,
@@ -47,6 +48,16 @@ _DISPUTE_STATES = {
     "warning_closed": DisputeState.WON,
     "prevented": DisputeState.WON,
     "lost": DisputeState.LOST,
+}
+_KINDS = {
+    "charge": Kind.PAYMENT,
+    "payment": Kind.PAYMENT,
+    "refund": Kind.REFUND,
+    "payment_refund": Kind.REFUND,
+    "refund_failure": Kind.REFUND_FAILED,
+    "payment_failure_refund": Kind.REFUND_FAILED,
+    "adjustment": Kind.DISPUTE,
+    "payout": Kind.PAYOUT,
 }
 _EXPANDED = {"expand": ["latest_charge.balance_transaction"]}
 # Asked for again, these may go well.
@@ -131,13 +142,16 @@ class StripeGateway:
         with _translated():
             return _refund(self.client.v1.refunds.create(params, {"idempotency_key": f"refund-{key}"}))
 
-    def list_day(self, day: date) -> Iterator[Listed]:
+    def list_day(self, day: date) -> Iterator[Line]:
         begins = datetime.combine(day, time(), UTC)
-        created = {"gte": int(begins.timestamp()), "lt": int((begins + timedelta(days=1)).timestamp())}
+        params = {
+            "created": {"gte": int(begins.timestamp()), "lt": int((begins + timedelta(days=1)).timestamp())},
+            "limit": 100,
+            "expand": ["data.source"],
+        }
         with _translated():
-            for charge in self.client.v1.charges.list({"created": created, "limit": 100}).auto_paging_iter():
-                if charge.captured:
-                    yield _listed(charge)
+            for entry in self.client.v1.balance_transactions.list(params).auto_paging_iter():
+                yield _line(entry)
 
     def _snapshot(self, intent, refunds: tuple = (), disputes: tuple = ()) -> Snapshot:
         charge = _charge(intent)
@@ -258,15 +272,34 @@ def _dispute(dispute) -> DisputeSnapshot:
     )
 
 
-def _listed(charge) -> Listed:
-    # What a part capture released counts as refunded there.
-    released = charge.amount - charge.amount_captured
-    return Listed(
-        ref=charge.payment_intent or "",
-        charge_ref=charge.id,
-        key=_metadata(charge, "payment"),
-        amount=charge.amount_captured,
-        refunded=charge.amount_refunded - released,
-        currency=charge.currency.upper(),
-        at=datetime.fromtimestamp(charge.created, UTC),
+def _line(entry) -> Line:
+    source, kind = entry.source, _KINDS.get(entry.type)
+    if kind == Kind.DISPUTE and entry.amount > 0:
+        kind = Kind.DISPUTE_WON
+    name = entry.id if source is None or isinstance(source, str) else source.id
+    ends = {
+        Kind.PAYMENT: f"charge:{name}",
+        Kind.REFUND: f"refund:{name}",
+        Kind.REFUND_FAILED: f"refund:{name}:failed",
+        Kind.DISPUTE: f"dispute:{entry.id}",
+        Kind.DISPUTE_WON: f"dispute:{entry.id}",
+        Kind.PAYOUT: f"payout:{name}",
+    }
+    return Line(
+        ref=name,
+        kind=kind,
+        posted_as=ends[kind] if kind else "",
+        amount=entry.amount,
+        fee=entry.fee,
+        fee_ref=entry.id,
+        currency=entry.currency.upper(),
+        at=datetime.fromtimestamp(entry.created, UTC),
+        attempt_ref=_text(source, "payment_intent"),
+        charge_ref=name if kind == Kind.PAYMENT else _text(source, "charge"),
+        key=_metadata(source, "payment") if kind == Kind.PAYMENT and not isinstance(source, str) else "",
     )
+
+
+def _text(thing, name: str) -> str:
+    value = None if thing is None or isinstance(thing, str) or name not in thing else thing[name]
+    return value if isinstance(value, str) else ""

@@ -139,7 +139,7 @@ def test_who_pays_by_two_ways_has_overpaid_and_it_is_said_once(till, iphone, ver
     till.settle(first.payment)
 
     assert db.session.get(Payment, first.payment.id).fault == Fault.OVERPAID
-    assert verbs() == ["payment.settled", "payment.settled", "payment.overpaid"]
+    assert verbs() == ["payment.settled", "payment.superseded", "payment.settled", "payment.overpaid"]
     assert ledger.repair_balance(iphone).owed == -20_000
 
 
@@ -277,3 +277,43 @@ def test_events_of_a_payment_are_sealed_in_the_life_of_its_repair(till, iphone, 
 def cancel(repair, person) -> None:
     repairs.move(repairs.lock_repair(repair.number), State.CANCELLED, actor=person.actor)
     db.session.commit()
+
+
+def test_once_it_is_paid_what_else_was_begun_is_given_up(till, iphone, verbs):
+    deposit, paypal = till.start(iphone, purpose="deposit").payment, till.start(iphone, "paypal").payment
+
+    payment = till.pay(iphone)
+    till.work()
+
+    assert payment.state == PaymentState.PAID
+    assert [deposit.state, paypal.state] == [PaymentState.CANCELLED, PaymentState.CANCELLED]
+    assert verbs() == ["payment.settled", *["payment.superseded"] * 2, *["payment.cancelled"] * 2]
+
+
+def test_after_a_deposit_an_attempt_at_the_rest_stays_open(till, iphone):
+    till.pay(iphone, purpose="deposit")
+    rest = till.start(iphone, "paypal", "balance").payment
+
+    till.work()
+
+    assert (rest.state, rest.amount) == (PaymentState.ACTION_NEEDED, 15_000)
+
+
+def test_paypal_takes_nothing_for_what_is_paid_already(till, iphone):
+    opened = till.start(iphone, "paypal")
+    till.pay(iphone)
+    till.control("/approve", order=opened.snapshot.ref)
+
+    assert till.settle(opened.payment).state == PaymentState.AUTHORISED
+    assert till.balance("paypal") == 0
+
+
+def test_who_has_written_something_must_commit_before_a_provider_is_asked(till, iphone, session):
+    payment = till.start(iphone).payment
+    session.execute(db.update(Payment).values(method="x"))
+
+    with pytest.raises(settle.Unfinished):
+        settle.settle(payment.id)
+    session.commit()
+
+    settle.settle(payment.id)

@@ -1,0 +1,331 @@
+"""Money moves once: whoever dies where, in whatever order and however often we hear of it.
+
+The judge is the provider's own account, never our memory of what we did.
+"""
+
+import json
+import secrets
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+import requests
+import stripe
+from sqlalchemy import func, select
+
+from shop.extensions import db
+from shop.models.errors import ProviderDown
+from shop.models.event import Event
+from shop.models.payment import EventState, Payment, PaymentState, ProviderEvent, Refund, RefundState
+from shop.services import ledger, ledger_check
+from shop.services.payments import attempts, refunds, webhooks
+from shop.services.payments.reconcile import reconcile
+from shop.services.payments.settle import settle
+from shop.services.payments.stripe_gateway import StripeGateway
+
+PRICE, BACK = 20_000, 5_000
+PROVIDERS = pytest.mark.parametrize("provider", ["stripe", "paypal"])
+POINTS = pytest.mark.parametrize(
+    "point", ["before_call", "after_call_before_answer", "after_answer_before_commit", "after_commit", "after_all"]
+)
+
+
+class Died(Exception):
+    """The process is gone: what was not committed is lost."""
+
+
+@dataclass
+class Mortal:
+    """Does one step of money, dies at `point` of it, comes back, and does it again as its job would."""
+
+    till: object
+    point: str
+    provider: str
+
+    def does(self, step) -> None:
+        try:
+            self._once(step)
+        except (Died, ProviderDown):
+            db.session.rollback()
+        self._faults(fail_after=0)
+        step()
+        db.session.commit()
+
+    def _once(self, step) -> None:
+        if self.point == "before_call":
+            raise Died
+        if self.point == "after_call_before_answer":
+            # More often than we ask again by ourselves.
+            self._faults(fail_after=50)
+        step()
+        if self.point == "after_answer_before_commit":
+            raise Died
+        db.session.commit()
+        if self.point == "after_commit":
+            raise Died
+
+    def _faults(self, **rules) -> None:
+        self.till.control("", faults={self.provider: rules})
+
+
+@PROVIDERS
+@POINTS
+def test_who_dies_around_a_call_moves_money_once(till, iphone, manager, provider, point, monkeypatch):
+    monkeypatch.setattr("shop.services.payments.paypal_gateway.time.sleep", lambda seconds: None)
+    mortal = Mortal(till, point, provider)
+    payment = attempts.start_payment(
+        attempts.lock_by_token(iphone.tracking_token), provider, "full", actor=manager.actor
+    )
+    db.session.commit()
+    payment_id = payment.id
+
+    mortal.does(lambda: attempts.open_payment(payment_id))
+    if provider == "paypal":
+        till.control("/approve", order=db.session.get(Payment, payment_id).provider_ref)
+        mortal.does(lambda: settle(payment_id))
+    else:
+        mortal.does(lambda: attempts.confirm_payment(payment_id, method="pm_card_visa"))
+    refund_id = refunds.request_refund(payment_id, BACK, "Scratched", actor=manager.actor).id
+    db.session.commit()
+    mortal.does(lambda: refunds.send_refund(refund_id))
+
+    assert moved(till, provider) == (PRICE, BACK)
+    assert_settled(till, provider)
+    assert db.session.get(Refund, refund_id).state == RefundState.SETTLED
+
+
+def test_the_twin_that_takes_a_new_key_for_each_try_gives_back_twice(till, iphone, manager, monkeypatch):
+    honest = StripeGateway.refund
+
+    def forgetful(self, ref, charge, *, amount, currency, key):
+        return honest(self, ref, charge, amount=amount, currency=currency, key=secrets.token_hex(8))
+
+    monkeypatch.setattr(StripeGateway, "refund", forgetful)
+    payment = till.pay(iphone)
+    refund_id = refunds.request_refund(payment.id, BACK, "Scratched", actor=manager.actor).id
+    db.session.commit()
+
+    Mortal(till, "after_answer_before_commit", "stripe").does(lambda: refunds.send_refund(refund_id))
+
+    assert moved(till, "stripe") == (PRICE, 2 * BACK)
+
+
+@PROVIDERS
+def test_a_storm_of_webhooks_ends_where_the_provider_is(
+    app, till, iphone, manager, simulator, dice, is_full, provider
+):  # fmt: skip
+    happened = events_of(till, iphone, manager, simulator, provider)
+    wanted = 5_000 if is_full else 120
+    storm = [event for event in happened for _ in range(dice.randint(1, 5))]
+    storm += [dice.choice(happened) for _ in range(wanted - len(storm))]
+    dice.shuffle(storm)
+    good = [(event.headers, event.body, 200) for event in storm]
+    bad = [(*forged(event, dice), 400) for event in storm[: wanted // 10]]
+    posts = good + bad
+    dice.shuffle(posts)
+    db.session.remove()
+
+    answers = in_parallel(8, posts, lambda post: post_webhook(app, provider, *post))
+
+    assert [answer for answer in answers if answer] == []
+    kept = db.session.scalar(select(func.count()).select_from(ProviderEvent))
+    assert kept == len({event.body for event in happened})
+    till.work()
+    assert set(db.session.scalars(select(ProviderEvent.state))) == {EventState.DONE}
+    assert_settled(till, provider)
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_any_sequence_of_things_that_happen_ends_with_our_books_like_theirs(
+    app, till, cracked_iphone, manager, simulator, dice, is_full, number
+):  # fmt: skip
+    for _ in range(100 if is_full else 2):
+        cracked_iphone.total += PRICE
+        db.session.commit()
+        Life(till, cracked_iphone, manager, simulator, dice).goes_on(dice.randint(2, 60 if is_full else 25))
+    for provider in ("stripe", "paypal"):
+        assert_settled(till, provider)
+    settled = db.session.scalars(select(Event.body).where(Event.verb == "payment.settled")).all()
+    paid = db.session.scalars(select(Payment.id).where(Payment.state == PaymentState.PAID)).all()
+    assert sorted(json.loads(body)["payment"] for body in settled) == sorted(paid)
+
+
+class Life:
+    """Customers, banks, staff and networks do what they do, in any order, and processes die between any two steps."""
+
+    def __init__(self, till, repair, person, simulator, dice):
+        self.till, self.repair, self.person, self.simulator, self.dice = till, repair, person, simulator, dice
+        self.heard = len(simulator.listener.received)
+        self.acts = [
+            self.begins, self.begins, self.pays, self.pays, self.asks_back, self.sends, self.disputes, self.closes,
+            self.refunds_there, self.hears, self.hears, self.time_passes, self.works, self.gives_up,
+        ]  # fmt: skip
+
+    def goes_on(self, steps: int) -> None:
+        for _ in range(steps):
+            try:
+                self.dice.choice(self.acts)()
+                if self.dice.random() < 0.15:
+                    raise Died
+                db.session.commit()
+            except Died:
+                db.session.rollback()
+        # What is still owed to us is heard, late and more than once, and the night compares.
+        for _ in range(2):
+            self.hears(everything=True)
+            self.works()
+        self.time_passes()
+        for provider in ("stripe", "paypal"):
+            reconcile(provider, datetime.now(UTC).date())
+
+    def begins(self) -> None:
+        provider = self.dice.choice(["stripe", "paypal"])
+        purpose = self.dice.choice(["deposit", "full"])
+        if not attempts.amount_due(self.repair, purpose):
+            return
+        payment = attempts.start_payment(
+            attempts.lock_by_token(self.repair.tracking_token), provider, purpose, actor=self.person.actor
+        )
+        db.session.commit()
+        attempts.open_payment(payment.id)
+
+    def pays(self) -> None:
+        payment = self._one(Payment.provider_ref.is_not(None))
+        if payment is None or payment.state in (PaymentState.PAID, PaymentState.CANCELLED):
+            return
+        if payment.provider == "paypal":
+            self.till.control("/approve", order=payment.provider_ref, funding=self.dice.choice(
+                ["balance", "balance", "declined", "echeck", "echeck_bounces"]))  # fmt: skip
+            return
+        method = self.dice.choice(["visa", "visa", "visa_chargeDeclined", "pendingRefund", "refundFail"])
+        payment_id = payment.id
+        db.session.commit()
+        attempts.confirm_payment(payment_id, method=f"pm_card_{method}")
+
+    def asks_back(self) -> None:
+        payment = self._one(Payment.state == PaymentState.PAID)
+        left = refunds.refundable(payment) if payment else 0
+        if left:
+            refunds.request_refund(payment.id, self.dice.randint(1, left), "Changed", actor=self.person.actor)
+
+    def sends(self) -> None:
+        refund = db.session.scalar(select(Refund).where(Refund.state == RefundState.REQUESTED).limit(1))
+        if refund is not None:
+            refund_id = refund.id
+            db.session.commit()
+            refunds.send_refund(refund_id)
+
+    def disputes(self) -> None:
+        payment = self._one((Payment.state == PaymentState.PAID) & (Payment.refunded == 0))
+        if payment is not None and not payment.disputes and not payment.refunds:
+            self.till.control("/dispute", payment=payment.charge_ref)
+
+    def closes(self) -> None:
+        payment = self._one(Payment.disputes.any())
+        if payment is not None and payment.disputes[0].state == "open":
+            # It may be closed there already, and we have not heard.
+            with suppress(requests.HTTPError):
+                won = self.dice.random() < 0.5
+                self.till.control("/close-dispute", dispute=payment.disputes[0].provider_ref, won=won)
+
+    def refunds_there(self) -> None:
+        payment = self._one((Payment.state == PaymentState.PAID) & (Payment.provider == "stripe"))
+        if payment is not None and not payment.disputes and refunds.refundable(payment) > 100:
+            params = {"payment_intent": payment.provider_ref, "amount": self.dice.randint(1, 100)}
+            # Refused, where it was disputed or given back meanwhile.
+            with suppress(stripe.InvalidRequestError):
+                self.simulator.stripe(self.simulator.key).v1.refunds.create(params)
+
+    def hears(self, *, everything: bool = False) -> None:
+        events = self.simulator.listener.received[self.heard :]
+        self.dice.shuffle(events)
+        db.session.rollback()
+        for event in events if everything else events[: self.dice.randint(0, 4)]:
+            provider = "paypal" if "paypal" in event.path else "stripe"
+            webhooks.take(provider, event.headers, event.body)
+            db.session.commit()
+
+    def works(self) -> None:
+        db.session.rollback()
+        self.till.work()
+
+    def time_passes(self) -> None:
+        db.session.rollback()
+        self.till.control("/advance-time", seconds=10)
+
+    def gives_up(self) -> None:
+        payment = self._one(Payment.state.in_([PaymentState.CREATED, PaymentState.FAILED]))
+        if payment is not None:
+            payment_id = payment.id
+            db.session.commit()
+            attempts.cancel_payment(payment_id)
+
+    def _one(self, condition) -> Payment | None:
+        found = db.session.scalars(select(Payment).where(condition).order_by(Payment.id)).all()
+        return self.dice.choice(found) if found else None
+
+
+def events_of(till, repair, person, simulator, provider: str) -> list:
+    """All that a provider tells of a payment that was refunded in part, disputed and won."""
+    payment = till.pay(repair, provider)
+    refund = refunds.request_refund(payment.id, BACK, "Scratched", actor=person.actor)
+    db.session.commit()
+    refunds.send_refund(refund.id)
+    db.session.commit()
+    made = till.control("/dispute", payment=payment.charge_ref)
+    till.control("/close-dispute", dispute=made.get("dispute_id") or made["id"], won=True)
+    last = {"stripe": "charge.dispute.closed", "paypal": "CUSTOMER.DISPUTE.RESOLVED"}[provider]
+    simulator.listener.wait_for_kind(last)
+    return [event for event in simulator.listener.received if provider in event.path]
+
+
+def forged(event, dice) -> tuple[dict, bytes]:
+    """Another body under the signature, or another signature under the body."""
+    if dice.random() < 0.5:
+        return event.headers, json.dumps(json.loads(event.body)).encode()
+    names = {name: value for name, value in event.headers.items() if "sig" not in name.lower()}
+    return names | {"Stripe-Signature": f"t={int(datetime.now(UTC).timestamp())},v1={'0' * 64}"}, event.body
+
+
+def post_webhook(app, provider: str, headers: dict, body: bytes, wanted: int) -> str:
+    """What went wrong, if anything."""
+    headers = {name: value for name, value in headers.items() if name.lower() != "host"}
+    answer = app.test_client().post(f"/api/v1/payments/{provider}/webhooks", data=body, headers=headers)
+    return "" if answer.status_code == wanted else f"{answer.status_code} instead of {wanted}: {answer.text}"
+
+
+def in_parallel(count: int, items: list, work) -> list:
+    answers, lock, left = [], threading.Lock(), list(items)
+
+    def worker():
+        while True:
+            with lock:
+                if not left:
+                    return
+                item = left.pop()
+            answers.append(work(item))
+
+    threads = [threading.Thread(target=worker) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=600)
+    return answers
+
+
+def moved(till, provider: str) -> tuple[int, int]:
+    """What was charged and what was given back in all, by the provider's own list."""
+    gateway = attempts.gateway_of(provider)
+    db.session.rollback()
+    lines = list(gateway.list_day(datetime.now(UTC).date()))
+    charged = sum(line.amount for line in lines if line.kind == "payment")
+    return charged, -sum(line.amount for line in lines if line.kind == "refund")
+
+
+def assert_settled(till, provider: str) -> None:
+    theirs, ours = till.balance(provider), ledger.balance(provider, currency="GBP")
+    row = reconcile(provider, datetime.now(UTC).date())
+    assert (ours, json.loads(row.differences), row.settled) == (theirs, [], 0)
+    assert ledger_check.verify() == []
