@@ -89,7 +89,7 @@ def _admit(params: Params, browser: bool) -> bool:
         raise StripeError(401, f"Invalid API Key provided: {_masked(key)}", stored=False)
     if not browser:
         refusal = "This API call cannot be made with a publishable API key. Please use a secret API key."
-        raise StripeError(401, refusal, stored=False, code="secret_key_required")
+        raise StripeError(403, refusal, stored=False, code="secret_key_required")
     return True
 
 

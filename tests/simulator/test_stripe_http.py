@@ -105,7 +105,7 @@ def test_a_browser_reads_and_confirms_its_own_intent_and_nothing_else(client, br
     assert not hasattr(paid, "latest_charge")
     with pytest.raises(stripe.InvalidRequestError):
         browser.v1.payment_intents.retrieve(intent.id, {"client_secret": "guessed"})
-    with pytest.raises(stripe.AuthenticationError) as refusal:
+    with pytest.raises(stripe.PermissionError) as refusal:
         browser.v1.refunds.create({"payment_intent": intent.id})
     assert refusal.value.error.code == "secret_key_required"
 
