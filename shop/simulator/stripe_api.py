@@ -129,6 +129,15 @@ def retrieve_charge(tx: Transaction, call: Call) -> dict:
     return get(tx, "charge", call)
 
 
+@endpoint("POST", "/charges/<id>", "charges.update")
+def update_charge(tx: Transaction, call: Call) -> dict:
+    charge, params = get(tx, "charge", call), call.params
+    charge |= {name: params.text(name) for name in ("description", "receipt_email") if name in params}
+    charge["metadata"] = params.metadata(charge["metadata"])
+    emit_stripe(tx, "charge.updated", charge)
+    return tx.save(charge)
+
+
 @endpoint("GET", "/balance_transactions", "balance_transactions.list")
 def list_balance_transactions(tx: Transaction, call: Call) -> dict:
     url = "/v1/balance_transactions"

@@ -185,3 +185,12 @@ def test_an_amount_can_be_changed_until_it_is_paid(client):
 
     assert (changed.amount, changed.metadata["a"]) == (6000, "1")
     assert refusal.value.code == "payment_intent_unexpected_state"
+
+
+def test_a_charge_can_be_described(client, listener):
+    intent = client.v1.payment_intents.create(PAID)
+
+    charge = client.v1.charges.update(intent.latest_charge, {"description": "Screen", "metadata": {"a": "1"}})
+
+    assert (charge.description, charge.to_dict()["metadata"]) == ("Screen", {"a": "1"})
+    assert listener.wait_for_kind("charge.updated").event["data"]["object"]["description"] == "Screen"
