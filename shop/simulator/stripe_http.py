@@ -81,7 +81,7 @@ def _admit(params: Params, browser: bool) -> bool:
     settings = simulator().settings
     given = request.authorization
     key = (given.token or given.username) if given is not None else params.get("key")
-    if not key:
+    if not key or not isinstance(key, str):
         raise StripeError(401, "You did not provide an API key. Provide it in the Authorization header.", stored=False)
     if hmac.compare_digest(key.encode(), settings.stripe_secret_key.encode()):
         return False
