@@ -92,7 +92,7 @@ def test_after_the_last_attempt_nobody_tries_again(client, simulator, listener):
     listener.wait_for(4)
     simulator.advance(3600)
 
-    assert simulator.control("/deliveries")["states"] == {"failed": 1}
+    assert simulator.deliveries() == {"failed": 1}
     simulator.control("/resend", {"provider": "stripe"})
     listener.wait_for(5)
 
@@ -111,7 +111,7 @@ def test_events_come_late_twice_or_not_at_all_on_request(client, simulator, list
     assert first.event["data"]["object"]["id"] == after.id
     assert [item.event["data"]["object"]["id"] for item in listener.received[1:]] == [late.id] * 3
     assert len({item.event["id"] for item in listener.received[1:]}) == 1
-    assert simulator.control("/deliveries")["states"] == {"done": 4, "dropped": 1}
+    assert simulator.deliveries() == {"done": 4, "dropped": 1}
 
 
 def test_an_object_can_ask_for_it_in_its_metadata(client, listener):
@@ -123,7 +123,7 @@ def test_an_object_can_ask_for_it_in_its_metadata(client, listener):
 def test_events_wait_while_they_are_paused(client, simulator, listener):
     simulator.control("", {"stripe": {"paused": True}})
     client.v1.payment_intents.create(GBP_50)
-    waiting = simulator.control("/deliveries")["states"]
+    waiting = simulator.deliveries()
 
     simulator.control("", {"stripe": {"paused": False}})
 
