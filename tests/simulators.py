@@ -97,6 +97,19 @@ class RunningSimulator:
     def balance(self) -> dict:
         return self.control("/balance")
 
+    def deliveries(self) -> dict[str, int]:
+        """How many webhooks are in which state, once none is on its way."""
+        _until(lambda: "sending" not in self._states(), 10)
+        return self._states()
+
+    def wait_until_quiet(self, *, seconds: float = 10) -> None:
+        """Until everything that is to be told has been told, or given up."""
+        _until(lambda: not {"sending", "waiting"} & self._states().keys(), seconds)
+        assert not {"sending", "waiting"} & self._states().keys()
+
+    def _states(self) -> dict[str, int]:
+        return self.control("/deliveries")["states"]
+
     def advance(self, seconds: float) -> None:
         self.control("/advance-time", {"seconds": seconds})
 

@@ -40,7 +40,7 @@ def create_simulator(settings: SimulatorSettings) -> Flask:
     store, signer = Store(settings, _prepare), Signer(settings.path)
     app.extensions["simulator"] = Simulator(settings, store, signer, Courier(store, signer))
     app.config["MAX_CONTENT_LENGTH"] = 1024 * 1024
-    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.json.sort_keys = False
     app.before_request(_start)
     app.after_request(_headers)
     _register(app)

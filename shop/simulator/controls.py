@@ -12,7 +12,6 @@ from shop.simulator.store import Transaction, shown
 from shop.simulator.stripe_errors import StripeError
 
 blueprint = Blueprint("control", __name__, url_prefix="/_control")
-COMPANIES = ("stripe", "paypal")
 _STRIPE_BALANCE = """
 SELECT json_extract(s.body, '$.payment_intent') AS payment, json_extract(b.body, '$.currency') AS currency,
   SUM(json_extract(b.body, '$.amount')), SUM(json_extract(b.body, '$.fee')), SUM(json_extract(b.body, '$.net'))

@@ -164,7 +164,7 @@ def not_found() -> tuple[str, int]:
 def _confirm(tx: Transaction, intent: dict, return_url: str) -> dict:
     """The intent as it is then: paid, declined, or asking the bank."""
     tasks.run_due(tx)
-    stripe_payments.require_status(intent, *stripe_payments.CONFIRMABLE, verb="confirm")
+    stripe_payments.require_status(intent, *stripe_payments.CONFIRMABLE, done="confirmed")
     month, _, year = request.form.get("expiry", "").replace(" ", "").partition("/")
     card = {
         "number": request.form.get("number", ""),

@@ -5,7 +5,7 @@ import hmac
 import json
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
@@ -37,7 +37,6 @@ class Reply:
     status: int
     body: dict | None
     subject: str = ""
-    headers: dict = field(default_factory=dict)
 
 
 Handler = Callable[[Transaction, Call], Reply]

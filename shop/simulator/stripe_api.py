@@ -53,7 +53,7 @@ def retrieve_intent(tx: Transaction, call: Call) -> dict:
 def update_intent(tx: Transaction, call: Call) -> dict:
     intent, params = _intent(tx, call), call.params
     if set(params) - {"metadata", "description", "receipt_email", "expand", "transfer_group"}:
-        stripe_payments.require_status(intent, *stripe_payments.CONFIRMABLE, verb="updat")
+        stripe_payments.require_status(intent, *stripe_payments.CONFIRMABLE, done="updated")
     changes = _settable(tx, params) | {"metadata": params.metadata(intent["metadata"])}
     currency = checked_currency(params.text("currency", intent["currency"]) or "")
     if "amount" in params or "currency" in params:
@@ -129,6 +129,15 @@ def retrieve_charge(tx: Transaction, call: Call) -> dict:
     return get(tx, "charge", call)
 
 
+@endpoint("POST", "/charges/<id>", "charges.update")
+def update_charge(tx: Transaction, call: Call) -> dict:
+    charge, params = get(tx, "charge", call), call.params
+    charge |= {name: params.text(name) for name in ("description", "receipt_email") if name in params}
+    charge["metadata"] = params.metadata(charge["metadata"])
+    emit_stripe(tx, "charge.updated", charge)
+    return tx.save(charge)
+
+
 @endpoint("GET", "/balance_transactions", "balance_transactions.list")
 def list_balance_transactions(tx: Transaction, call: Call) -> dict:
     url = "/v1/balance_transactions"
@@ -190,7 +199,7 @@ def _confirm(tx: Transaction, call: Call, intent: dict) -> dict:
     params = call.params
     if call.from_browser and intent["confirmation_method"] == "manual":
         raise refused("This PaymentIntent's confirmation_method is manual: confirm it with your secret key.")
-    stripe_payments.require_status(intent, *stripe_payments.CONFIRMABLE, verb="confirm")
+    stripe_payments.require_status(intent, *stripe_payments.CONFIRMABLE, done="confirmed")
     if "payment_method_types" in params:
         intent |= _method_types(params)
     intent |= _settable(tx, params)

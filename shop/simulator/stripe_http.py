@@ -81,7 +81,7 @@ def _admit(params: Params, browser: bool) -> bool:
     settings = simulator().settings
     given = request.authorization
     key = (given.token or given.username) if given is not None else params.get("key")
-    if not key:
+    if not key or not isinstance(key, str):
         raise StripeError(401, "You did not provide an API key. Provide it in the Authorization header.", stored=False)
     if hmac.compare_digest(key.encode(), settings.stripe_secret_key.encode()):
         return False
@@ -89,7 +89,7 @@ def _admit(params: Params, browser: bool) -> bool:
         raise StripeError(401, f"Invalid API Key provided: {_masked(key)}", stored=False)
     if not browser:
         refusal = "This API call cannot be made with a publishable API key. Please use a secret API key."
-        raise StripeError(401, refusal, stored=False, code="secret_key_required")
+        raise StripeError(403, refusal, stored=False, code="secret_key_required")
     return True
 
 
