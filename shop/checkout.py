@@ -90,9 +90,8 @@ def _hosted(opened: attempts.Opened) -> str:
     payment, settings = opened.payment, current_app.config["SETTINGS"]
     if payment.provider == Provider.STRIPE:
         # Only the simulator has a card form of its own: the real one is a script's.
-        asked = urlencode({
-            "client_secret": opened.snapshot.client_secret, "return_url": attempts.return_url(payment),
-        })  # fmt: skip
+        back = attempts.return_url(payment.repair.tracking_token, payment.key)
+        asked = urlencode({"client_secret": opened.snapshot.client_secret, "return_url": back})
         return f"{settings.BASE_URL}/simulator/pay/{opened.snapshot.ref}?{asked}"
     return opened.snapshot.next_url
 
