@@ -26,7 +26,7 @@ KEYS = {
 }
 
 
-class _Quiet(WSGIRequestHandler):
+class QuietHandler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log(self, *_args, **_kwargs):
@@ -97,6 +97,19 @@ class RunningSimulator:
     def balance(self) -> dict:
         return self.control("/balance")
 
+    def deliveries(self) -> dict[str, int]:
+        """How many webhooks are in which state, once none is on its way."""
+        _until(lambda: "sending" not in self._states(), 10)
+        return self._states()
+
+    def wait_until_quiet(self, *, seconds: float = 10) -> None:
+        """Until everything that is to be told has been told, or given up."""
+        _until(lambda: not {"sending", "waiting"} & self._states().keys(), seconds)
+        assert not {"sending", "waiting"} & self._states().keys()
+
+    def _states(self) -> dict[str, int]:
+        return self.control("/deliveries")["states"]
+
     def advance(self, seconds: float) -> None:
         self.control("/advance-time", {"seconds": seconds})
 
@@ -115,7 +128,7 @@ def running_simulator(
             shop_url=listener.url if shop_url is None else shop_url,
             **({"retry_seconds": retry_seconds} | KEYS | settings),
         )
-        server = make_server("127.0.0.1", 0, _mounted(app, prefix), threaded=True, request_handler=_Quiet)
+        server = make_server("127.0.0.1", 0, _mounted(app, prefix), threaded=True, request_handler=QuietHandler)
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()

@@ -33,5 +33,5 @@ def minor_of(money: dict) -> int:
 
 
 def fee_of(amount: int, *, basis_points: int, fixed: int) -> int:
-    """Rounded half up, and never more than the amount itself."""
-    return min(amount, (amount * basis_points + BASIS_POINTS // 2) // BASIS_POINTS + fixed)
+    """Rounded half up. Of a very small amount it can be more than that."""
+    return (amount * basis_points + BASIS_POINTS // 2) // BASIS_POINTS + fixed

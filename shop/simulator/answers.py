@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from shop.simulator.store import Transaction
 
 # A request that has run for so long died with its process.
-RUNNING_SECONDS = 60
+RUNNING_SECONDS = 15
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ _CARDS = {
     "visa_debit": Card("4000056655665556", funding="debit"),
     "mastercard": Card("5555555555554444", brand="mastercard"),
     "amex": Card("378282246310005", brand="amex"),
-    "chargeDeclined": _declines("4000000000000002", "generic_decline", attaches=False, hint="declined"),
+    "chargeDeclined": _declines("4000000000000002", "generic_decline", attaches=False, hint="declined_card"),
     "chargeDeclinedInsufficientFunds": _declines(
         "4000000000009995", "insufficient_funds", attaches=False, hint="insufficient_funds"
     ),

@@ -6,11 +6,12 @@ from flask import Blueprint, Response, abort, jsonify, request
 
 from shop.simulator import faults, paypal_disputes, paypal_orders, stripe_disputes, tasks, webhooks
 from shop.simulator.challenges import answer_challenge
+from shop.simulator.paypal_errors import PayPalError
 from shop.simulator.runtime import origin, simulator
 from shop.simulator.store import Transaction, shown
+from shop.simulator.stripe_errors import StripeError
 
 blueprint = Blueprint("control", __name__, url_prefix="/_control")
-COMPANIES = ("stripe", "paypal")
 _STRIPE_BALANCE = """
 SELECT json_extract(s.body, '$.payment_intent') AS payment, json_extract(b.body, '$.currency') AS currency,
   SUM(json_extract(b.body, '$.amount')), SUM(json_extract(b.body, '$.fee')), SUM(json_extract(b.body, '$.net'))
@@ -31,6 +32,17 @@ def _admit() -> None:
     key = (given.token or given.username or "") if given is not None else ""
     if not hmac.compare_digest(key.encode(), simulator().settings.control_key.encode()):
         abort(401)
+
+
+@blueprint.errorhandler(StripeError)
+@blueprint.errorhandler(PayPalError)
+def _refused(error: StripeError | PayPalError) -> tuple[Response, int]:
+    return jsonify(error.body), 409
+
+
+@blueprint.errorhandler(KeyError)
+def _incomplete(error: KeyError) -> tuple[Response, int]:
+    return jsonify(error=f"missing or unknown: {error}"), 400
 
 
 @blueprint.post("")

@@ -14,8 +14,9 @@ from shop.simulator.signatures import ALGORITHM, Signer, paypal_message, stripe_
 from shop.simulator.store import Store, Transaction, shown
 from shop.simulator.webhooks import timestamp
 
-LEASE_SECONDS = 60
 LONGEST_WAIT = 1.0
+# After this and the time-out, who carried an event is gone, and another carries it.
+LEASE_SPARE = 5.0
 log = logging.getLogger(__name__)
 _CLAIM = """
 UPDATE deliveries SET state = 'sending', attempts = attempts + 1, lease = :lease WHERE id = (
@@ -151,7 +152,12 @@ def _paused(tx: Transaction) -> str:
 
 def _claim(tx: Transaction) -> Delivery | None:
     real = time.time()
-    values = {"clock": tx.clock, "real": real, "lease": real + LEASE_SECONDS, "paused": _paused(tx)}
+    values = {
+        "clock": tx.clock,
+        "real": real,
+        "lease": real + tx.settings.delivery_timeout + LEASE_SPARE,
+        "paused": _paused(tx),
+    }
     row = tx.connection.execute(_CLAIM, values).fetchone()
     if row is None:
         return None

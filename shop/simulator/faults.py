@@ -12,10 +12,6 @@ from shop.simulator.runtime import simulator
 FAULTS = {"slow": 0.0, "fail_before": 0, "fail_after": 0, "hang_up_after": 0}
 
 
-class AnswerLost(Exception):
-    """The work is done, and the caller never learns of it."""
-
-
 def linger(provider: str) -> None:
     """Between taking the idempotency key and working: long enough for a twin to meet a running request."""
     with simulator().store.read() as tx:

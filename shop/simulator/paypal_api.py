@@ -6,7 +6,7 @@ from flask import request
 
 from shop.simulator import paypal_orders, paypal_payments
 from shop.simulator.amounts import money
-from shop.simulator.paypal_checks import check_amount, check_order
+from shop.simulator.paypal_checks import check_order, check_payment
 from shop.simulator.paypal_errors import PayPalError
 from shop.simulator.paypal_http import Call, Reply, endpoint, wants_representation
 from shop.simulator.store import Transaction
@@ -45,7 +45,7 @@ def get_order(tx: Transaction, call: Call) -> Reply:
     return Reply(200, paypal_orders.current(tx, _find(tx, call, "paypal_order")))
 
 
-@endpoint("PATCH", "/v2/checkout/orders/<id>")
+@endpoint("PATCH", "/v2/checkout/orders/<id>", takes=list)
 def patch_order(tx: Transaction, call: Call) -> Reply:
     paypal_orders.patch(tx, _find(tx, call, "paypal_order"), call.body)
     return Reply(204, None)
@@ -71,8 +71,7 @@ def get_capture(tx: Transaction, call: Call) -> Reply:
 @endpoint("POST", "/v2/payments/captures/<id>/refund", again=_payment_body)
 def refund_capture(tx: Transaction, call: Call) -> Reply:
     capture = _find(tx, call, "paypal_capture")
-    if call.body.get("amount") is not None:
-        check_amount(call.body["amount"], "/amount", orders=False)
+    check_payment(call.body)
     refund = paypal_payments.refund(tx, capture, call.body)
     return Reply(201, _payment_body(tx, refund["id"]), refund["id"])
 
@@ -90,8 +89,7 @@ def get_authorization(tx: Transaction, call: Call) -> Reply:
 @endpoint("POST", "/v2/payments/authorizations/<id>/capture", again=_payment_body)
 def capture_authorization(tx: Transaction, call: Call) -> Reply:
     authorisation = _find(tx, call, "paypal_authorization")
-    if call.body.get("amount") is not None:
-        check_amount(call.body["amount"], "/amount", orders=False)
+    check_payment(call.body)
     made = paypal_payments.capture_authorisation(tx, authorisation, call.body)
     return Reply(201, _payment_body(tx, made["id"]), made["id"])
 

@@ -93,7 +93,6 @@ ISSUES: dict[str, tuple[int, str]] = {
     "REFERENCE_ID_NOT_FOUND": (422, _WRONG_REFERENCE),
     "ORDER_ALREADY_COMPLETED": (422, "The order cannot be patched after it is completed."),
     "ORDER_NOT_APPROVED": (422, f"{_APPROVE} or provide a valid `payment_source` in the request."),
-    "ORDER_NOT_APPROVED_TO_AUTHORIZE": (422, f"{_APPROVE}."),
     "ORDER_ALREADY_CAPTURED": (
         422, "Order already captured.If 'intent=CAPTURE' only one capture per order is allowed."
     ),
@@ -155,7 +154,7 @@ class PayPalError(Exception):
     def __init__(self, issue: str, *, field: str | None = None, value: str | None = None):
         super().__init__(issue)
         self.status, description = ISSUES[issue]
-        detail = {"issue": issue.removesuffix("_TO_AUTHORIZE"), "description": description}
+        detail = {"issue": issue, "description": description}
         if field is not None:
             detail |= {"field": field, "location": "body"} | ({"value": value} if value is not None else {})
         self.body = error_body(self.status, [detail])

@@ -5,7 +5,7 @@ import hmac
 import json
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
@@ -17,6 +17,7 @@ from shop.simulator.store import Origin, Transaction, new_code, shown
 from shop.simulator.webhooks import timestamp
 
 blueprint = Blueprint("paypal", __name__)
+PATHS = ("/v2/", "/v1/oauth2/", "/v1/notifications/", "/v1/reporting/", "/v1/customer/")
 ORDERS_KEPT, PAYMENTS_KEPT = 6 * 3600, 45 * 86_400
 
 
@@ -36,19 +37,18 @@ class Reply:
     status: int
     body: dict | None
     subject: str = ""
-    headers: dict = field(default_factory=dict)
 
 
 Handler = Callable[[Transaction, Call], Reply]
 Again = Callable[[Transaction, str], dict]
 
 
-def endpoint(method: str, rule: str, *, again: Again | None = None) -> Callable[[Handler], Handler]:
+def endpoint(method: str, rule: str, *, again: Again | None = None, takes: type = dict) -> Callable[[Handler], Handler]:
     """Puts `handler(tx, call)` at an address. With `again(tx, id)` it honours PayPal-Request-Id."""
 
     def register(handler: Handler) -> Handler:
         def view(**ids: str) -> Response:
-            return _serve(handler, again, ids)
+            return _serve(handler, again, takes, ids)
 
         blueprint.add_url_rule(rule, handler.__name__, view, methods=[method])
         return handler
@@ -84,13 +84,13 @@ def wants_representation() -> bool:
     return "return=representation" in request.headers.get("Prefer", "")
 
 
-def _serve(handler: Handler, again: Again | None, ids: dict[str, str]) -> Response:
-    where = origin()
+def _serve(handler: Handler, again: Again | None, takes: type, ids: dict[str, str]) -> Response:
+    where = origin(is_api=True)
     try:
         refusal = _refusal()
         if refusal is not None:
             return refusal
-        call = _read_call(ids)
+        call = _read_call(takes, ids)
         with faults.around("paypal", request.method != "GET"):
             reply = _run(handler, again, call, where)
     except PayPalError as error:
@@ -113,14 +113,14 @@ def _refusal() -> Response | None:
     return None
 
 
-def _read_call(ids: dict[str, str]) -> Call:
+def _read_call(takes: type, ids: dict[str, str]) -> Call:
     raw = request.get_data()
     try:
-        body = json.loads(raw) if raw.strip() else {}
+        body = json.loads(raw) if raw.strip() else takes()
     except ValueError:
         raise PayPalError("MALFORMED_REQUEST_JSON") from None
-    if not isinstance(body, dict | list):
-        raise PayPalError("MALFORMED_REQUEST_JSON")
+    if not isinstance(body, takes):
+        raise PayPalError("INVALID_PARAMETER_SYNTAX", field="/")
     _obey_mock()
     return Call(body, ids, raw)
 
@@ -200,6 +200,5 @@ def _token_id(value: str) -> str:
     return "token:" + hashlib.sha256(value.encode()).hexdigest()
 
 
-@blueprint.errorhandler(HTTPException)
-def _http_error(error: HTTPException) -> Response:
+def http_error(error: HTTPException) -> Response:
     return _respond(Reply(error.code or 500, error_body(error.code or 500)))

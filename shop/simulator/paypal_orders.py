@@ -58,8 +58,17 @@ def approve(tx: Transaction, order: dict, *, funding: str) -> dict:
     order["payment_source"] = {"paypal": wallet | {"name": PAYER["name"], "address": PAYER["address"]}}
     order["links"] = _links(tx, order, "approve")
     tx.save(order)
+    tx.later(tx.settings.approval_seconds, "approval_lapses", order["id"])
     _tell(tx, order, "CHECKOUT.ORDER.APPROVED", "An order has been approved by buyer")
     return order
+
+
+def lapse(tx: Transaction, order: dict) -> None:
+    """Nobody took the money that the payer agreed to: the payer gets it back."""
+    if order["status"] == "APPROVED":
+        order |= {"status": "VOIDED", "update_time": timestamp(tx.clock)}
+        tx.save(order)
+        _tell(tx, order, "CHECKOUT.PAYMENT-APPROVAL.REVERSED", "A payment has been reversed after approval.")
 
 
 def capture(tx: Transaction, order: dict) -> dict:
@@ -67,7 +76,7 @@ def capture(tx: Transaction, order: dict) -> dict:
         raise PayPalError("ORDER_ALREADY_CAPTURED")
     if order["intent"] != "CAPTURE":
         raise PayPalError("ACTION_DOES_NOT_MATCH_INTENT")
-    _require_approved(order, "ORDER_NOT_APPROVED")
+    _require_approved(order)
     for unit in order["purchase_units"]:
         amount = {name: unit["amount"][name] for name in ("currency_code", "value")}
         unit["payments"] = {"captures": [_named(take(tx, order, unit, amount), "paypal_capture")]}
@@ -79,18 +88,16 @@ def authorize(tx: Transaction, order: dict) -> dict:
         raise PayPalError("ACTION_DOES_NOT_MATCH_INTENT")
     if order["status"] == "COMPLETED":
         raise PayPalError("ORDER_ALREADY_AUTHORIZED")
-    _require_approved(order, "ORDER_NOT_APPROVED_TO_AUTHORIZE")
+    _require_approved(order)
     for unit in order["purchase_units"]:
         unit["payments"] = {"authorizations": [_named(authorise(tx, order, unit), "paypal_authorization")]}
     return _finish(tx, order)
 
 
-def patch(tx: Transaction, order: dict, operations) -> None:
+def patch(tx: Transaction, order: dict, operations: list) -> None:
     """JSON Patch, as far as PayPal allows it: the parts of a purchase unit, before the money moves."""
     if order["status"] == "COMPLETED":
         raise PayPalError("ORDER_ALREADY_COMPLETED")
-    if not isinstance(operations, list):
-        raise PayPalError("INVALID_PARAMETER_SYNTAX", field="/")
     for at, operation in enumerate(operations):
         _patch_one(order, operation, at)
     tx.save(order | {"update_time": timestamp(tx.clock)})
@@ -126,14 +133,16 @@ def _finish(tx: Transaction, order: dict) -> dict:
     return order
 
 
-def _require_approved(order: dict, issue: str) -> None:
+def _require_approved(order: dict) -> None:
     if order["status"] != "APPROVED":
-        raise PayPalError(issue)
+        raise PayPalError("ORDER_NOT_APPROVED")
     if order.get("_funding") == "declined":
         raise PayPalError("INSTRUMENT_DECLINED")
 
 
 def _patch_one(order: dict, operation: dict, at: int) -> None:
+    if not isinstance(operation, dict):
+        raise PayPalError("INVALID_PARAMETER_SYNTAX", field=f"/{at}")
     match = _PATCH_PATH.fullmatch(str(operation.get("path")))
     if match is None:
         raise PayPalError("INVALID_JSON_POINTER_FORMAT", field=f"/{at}/path", value=str(operation.get("path")))

@@ -38,10 +38,12 @@ def get_webhook(tx: Transaction, call: Call) -> Reply:
     return Reply(200, _linked(tx, _find(tx, call, "paypal_webhook")))
 
 
-@endpoint("PATCH", "/v1/notifications/webhooks/<id>")
+@endpoint("PATCH", "/v1/notifications/webhooks/<id>", takes=list)
 def patch_webhook(tx: Transaction, call: Call) -> Reply:
     hook = _find(tx, call, "paypal_webhook")
-    for operation in call.body if isinstance(call.body, list) else []:
+    for operation in call.body:
+        if not isinstance(operation, dict):
+            raise PayPalError("INVALID_PARAMETER_SYNTAX", field="/0")
         name, value = str(operation.get("path", "")).strip("/"), operation.get("value")
         if operation.get("op") != "replace" or name not in ("url", "event_types"):
             raise PayPalError("INVALID_PARAMETER_VALUE", field="/0/path")

@@ -1,4 +1,4 @@
-"""The simulator alone: `python -m shop.simulator --port 4010 --data /tmp/simulator --shop http://127.0.0.1:8000`."""
+"""The simulator alone: `python -m shop.simulator --port 4010 --data simulator-data --shop http://127.0.0.1:8000`."""
 
 import argparse
 import json

@@ -6,7 +6,7 @@ from pathlib import Path
 DAY = 86_400
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class SimulatorSettings:
     """Amounts in minor units, times in seconds, fees in basis points and minor units.
 
@@ -34,11 +34,11 @@ class SimulatorSettings:
     authorisation_seconds: int = 7 * DAY
     refund_seconds: int = 5
     echeck_seconds: int = 5
+    approval_seconds: int = 3 * 3600
     token_seconds: int = 32_400
     retry_seconds: tuple[float, ...] = (1, 5, 30, 120, 600, 3600)
     delivery_timeout: float = 10
     senders: int = 2
-    frame_ancestors: str = "'self'"
 
     @property
     def control_key(self) -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 from shop.simulator.settings import SimulatorSettings
 
-LINKS = ("payment_intent", "charge", "customer", "source")
+LINKS = ("payment_intent", "charge", "customer", "source", "invoice_id", "_order", "_capture")
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, created INTEGER NOT NULL,
@@ -43,12 +43,16 @@ _LETTERS = string.ascii_letters + string.digits
 
 @dataclass(frozen=True)
 class Origin:
-    """The request that a change came from: where links shall lead, and what an event says about it."""
+    """The request that a change came from: where links shall lead, and what an event says about it.
+
+    `is_api`: the shop's server asked. Where it finds us, it shall look again, whatever address browsers use.
+    """
 
     api_url: str = ""
     browser_url: str = ""
     request_id: str | None = None
     idempotency_key: str | None = None
+    is_api: bool = False
 
 
 class Transaction:
@@ -205,12 +209,14 @@ class Store:
 
 
 def _remember_address(tx: Transaction) -> None:
-    """What happens by itself has links too: they lead where the last request came in."""
+    """What a browser or time brings about has links for the shop too: they lead where it came in last."""
     known = tx.meta("api_url", "")
-    if tx.origin.api_url and tx.origin.api_url != known:
+    if tx.origin.is_api and tx.origin.api_url != known:
         tx.set_meta("api_url", tx.origin.api_url)
-    elif not tx.origin.api_url:
-        tx.origin = replace(tx.origin, api_url=known, browser_url=tx.settings.public_url.rstrip("/") or known)
+    elif not tx.origin.is_api:
+        address = known or tx.origin.api_url
+        people = tx.origin.browser_url or tx.settings.public_url.rstrip("/") or address
+        tx.origin = replace(tx.origin, api_url=address, browser_url=people)
 
 
 def new_id(prefix: str, length: int = 24) -> str:

@@ -3,6 +3,7 @@
 import hmac
 
 from shop.simulator import stripe_disputes, stripe_objects, stripe_payments, stripe_refunds
+from shop.simulator.runtime import is_home
 from shop.simulator.store import Transaction
 from shop.simulator.stripe_errors import invalid, missing, refused
 from shop.simulator.stripe_forms import Params
@@ -52,7 +53,7 @@ def retrieve_intent(tx: Transaction, call: Call) -> dict:
 def update_intent(tx: Transaction, call: Call) -> dict:
     intent, params = _intent(tx, call), call.params
     if set(params) - {"metadata", "description", "receipt_email", "expand", "transfer_group"}:
-        stripe_payments.require_status(intent, *stripe_payments.CONFIRMABLE, verb="updat")
+        stripe_payments.require_status(intent, *stripe_payments.CONFIRMABLE, done="updated")
     changes = _settable(tx, params) | {"metadata": params.metadata(intent["metadata"])}
     currency = checked_currency(params.text("currency", intent["currency"]) or "")
     if "amount" in params or "currency" in params:
@@ -128,6 +129,15 @@ def retrieve_charge(tx: Transaction, call: Call) -> dict:
     return get(tx, "charge", call)
 
 
+@endpoint("POST", "/charges/<id>", "charges.update")
+def update_charge(tx: Transaction, call: Call) -> dict:
+    charge, params = get(tx, "charge", call), call.params
+    charge |= {name: params.text(name) for name in ("description", "receipt_email") if name in params}
+    charge["metadata"] = params.metadata(charge["metadata"])
+    emit_stripe(tx, "charge.updated", charge)
+    return tx.save(charge)
+
+
 @endpoint("GET", "/balance_transactions", "balance_transactions.list")
 def list_balance_transactions(tx: Transaction, call: Call) -> dict:
     url = "/v1/balance_transactions"
@@ -189,14 +199,12 @@ def _confirm(tx: Transaction, call: Call, intent: dict) -> dict:
     params = call.params
     if call.from_browser and intent["confirmation_method"] == "manual":
         raise refused("This PaymentIntent's confirmation_method is manual: confirm it with your secret key.")
-    stripe_payments.require_status(intent, *stripe_payments.CONFIRMABLE, verb="confirm")
+    stripe_payments.require_status(intent, *stripe_payments.CONFIRMABLE, done="confirmed")
     if "payment_method_types" in params:
         intent |= _method_types(params)
     intent |= _settable(tx, params)
     return_url, off_session = params.text("return_url"), params.text("off_session") not in (None, "false")
     _require_return_url(intent, call, return_url)
-    if off_session and intent["setup_future_usage"]:
-        raise invalid("You cannot use `setup_future_usage` together with `off_session`.", param="off_session")
     method = _take_method(tx, call, intent)
     if method is None:
         raise refused(
@@ -206,11 +214,18 @@ def _confirm(tx: Transaction, call: Call, intent: dict) -> dict:
         )
     ends_if_asked = params.flag("error_on_requires_action")
     return stripe_payments.confirm(
-        tx, intent, method=method, off_session=off_session or ends_if_asked, return_url=return_url
-    )  # fmt: skip
+        tx,
+        intent,
+        method=method,
+        off_session=off_session or ends_if_asked,
+        return_url=return_url,
+        by_script=params.flag("use_stripe_sdk"),
+    )
 
 
 def _require_return_url(intent: dict, call: Call, return_url: str | None) -> None:
+    if return_url and not _may_return_to(return_url, call):
+        raise invalid("Not a valid URL", param="return_url", code="url_invalid")
     automatic = intent["automatic_payment_methods"] or {}
     redirects = automatic.get("enabled") and automatic.get("allow_redirects") != "never"
     if redirects and not return_url and not call.from_browser and not call.params.flag("use_stripe_sdk"):
@@ -219,6 +234,10 @@ def _require_return_url(intent: dict, call: Call, return_url: str | None) -> Non
             "page: you must provide a `return_url`, or set automatic_payment_methods[allow_redirects] to never.",
             param="return_url",
         )
+
+
+def _may_return_to(url: str, call: Call) -> bool:
+    return is_home(url) if call.from_browser else url.startswith(("https://", "http://"))
 
 
 def _take_method(tx: Transaction, call: Call, intent: dict) -> dict | None:

@@ -195,19 +195,19 @@ def _confirm(tx: Transaction, call: Call, intent: dict) -> dict:
         raise refused(message, code="setup_intent_unexpected_state")
     card = card_of(method)
     if card.authenticate != "never":
-        return _ask_bank(tx, intent, call.params.text("return_url"))
+        return _ask_bank(tx, intent, call.params.text("return_url"), by_script=call.params.flag("use_stripe_sdk"))
     if card.decline is not None and not card.attaches:
         _decline(tx, intent, method, card.decline)
     return _succeed(tx, intent, method)
 
 
-def _ask_bank(tx: Transaction, intent: dict, return_url: str | None) -> dict:
+def _ask_bank(tx: Transaction, intent: dict, return_url: str | None, *, by_script: bool) -> dict:
     page = f"{tx.origin.browser_url}/challenge/{intent['id']}?client_secret={intent['client_secret']}"
     action: dict = {"type": "use_stripe_sdk", "use_stripe_sdk": {"type": "three_d_secure_redirect", "stripe_js": page}}
-    if return_url:
+    if return_url and not by_script:
         action = {"type": "redirect_to_url", "redirect_to_url": {"return_url": return_url, "url": page}}
-    tx.save(intent | {"status": "requires_action", "next_action": action})
-    intent |= {"status": "requires_action", "next_action": action}
+    intent |= {"status": "requires_action", "next_action": action, "_return_url": return_url}
+    tx.save(intent)
     emit_stripe(tx, "setup_intent.requires_action", intent)
     return intent
 

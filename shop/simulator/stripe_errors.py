@@ -1,7 +1,6 @@
 """Stripe's error bodies, with their types, codes and HTTP answers."""
 
 DOCS = "https://stripe.com/docs/error-codes/"
-CODES_WITHOUT_PAGE = {"generic_decline"}
 
 
 class StripeError(Exception):

@@ -13,7 +13,7 @@ def parse_form(pairs: Iterable[tuple[str, str]]) -> dict:
     root: dict = {}
     for name, value in pairs:
         _put(root, [part.rstrip("]") for part in name.split("[")], value)
-    return _with_lists(root)
+    return {name: _with_lists(value) for name, value in root.items()}
 
 
 def _put(node: dict, path: list[str], value: str) -> None:
@@ -78,7 +78,7 @@ class Params(dict):
 
     def items_of(self, name: str) -> list[str]:
         value = self.get(name) or []
-        if not isinstance(value, list):
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise invalid("Invalid array", param=name)
         return value
 

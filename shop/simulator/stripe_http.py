@@ -10,14 +10,19 @@ from werkzeug.exceptions import HTTPException
 from shop.simulator import answers, faults, tasks
 from shop.simulator.runtime import origin, simulator
 from shop.simulator.store import Origin, Transaction, shown
-from shop.simulator.stripe_errors import StripeError, invalid
+from shop.simulator.stripe_errors import StripeError, error_body, invalid
 from shop.simulator.stripe_forms import Params, parse_form, require_known
 from shop.simulator.stripe_parameters import ALLOWED, NESTED, ONLY_EXPAND
 from shop.simulator.stripe_payments import Declined
+from shop.simulator.webhooks import STRIPE_VERSION
+from shop.simulator.words import language, message
 
 blueprint = Blueprint("stripe", __name__, url_prefix="/v1")
+EXPANDABLE = frozenset(
+    ("data", "latest_charge", "balance_transaction", "failure_balance_transaction", "customer", "payment_method",
+     "payment_intent", "charge", "source", "setup_intent")
+)  # fmt: skip
 LONGEST_KEY, KEPT_SECONDS = 255, 86_400
-DEFAULT_VERSION = "2023-08-16"
 # What a browser may see of an intent with the publishable key and the client secret.
 _BROWSER = (
     "id object amount automatic_payment_methods canceled_at cancellation_reason capture_method client_secret "
@@ -43,7 +48,7 @@ def endpoint(method: str, rule: str, call: str = "", *, browser: bool = False) -
     """Puts `handler(tx, call)` at an address. `call` names its parameters; `browser`: a publishable key suffices."""
 
     def register(handler: Handler) -> Handler:
-        allowed = ALLOWED.get(call, ONLY_EXPAND) | ({"client_secret", "key"} if browser else set())
+        allowed = ALLOWED.get(call, ONLY_EXPAND) | ({"client_secret", "key", "locale"} if browser else set())
 
         def view(**ids: str) -> Response:
             return _serve(handler, allowed, browser, ids)
@@ -56,7 +61,7 @@ def endpoint(method: str, rule: str, call: str = "", *, browser: bool = False) -
 
 
 def _serve(handler: Handler, allowed: frozenset[str], browser: bool, ids: dict[str, str]) -> Response:
-    where = origin()
+    where = origin(is_api=not browser_may_call())
     try:
         source = request.form if request.method == "POST" else request.args
         params = Params(parse_form(source.items(multi=True)))
@@ -66,6 +71,8 @@ def _serve(handler: Handler, allowed: frozenset[str], browser: bool, ids: dict[s
             answer, replayed = _run(handler, call, where)
     except StripeError as error:
         answer, replayed = answers.Answer(error.status, error.body), False
+    if browser_may_call() and answer.status == 402:
+        answer = answers.Answer(402, {"error": _spoken(answer.body["error"])})
     return _respond(answer, where, replayed=replayed)
 
 
@@ -74,15 +81,15 @@ def _admit(params: Params, browser: bool) -> bool:
     settings = simulator().settings
     given = request.authorization
     key = (given.token or given.username) if given is not None else params.get("key")
-    if not key:
+    if not key or not isinstance(key, str):
         raise StripeError(401, "You did not provide an API key. Provide it in the Authorization header.", stored=False)
     if hmac.compare_digest(key.encode(), settings.stripe_secret_key.encode()):
         return False
     if not hmac.compare_digest(key.encode(), settings.stripe_publishable_key.encode()):
         raise StripeError(401, f"Invalid API Key provided: {_masked(key)}", stored=False)
     if not browser:
-        message = "This API call cannot be made with a publishable API key. Please use a secret API key."
-        raise StripeError(401, message, stored=False, code="secret_key_required")
+        refusal = "This API call cannot be made with a publishable API key. Please use a secret API key."
+        raise StripeError(403, refusal, stored=False, code="secret_key_required")
     return True
 
 
@@ -96,8 +103,11 @@ def _require_known(params: Params, allowed: frozenset[str]) -> None:
         if isinstance(params[name], dict):
             unknown = next((key for key in params[name] if key not in NESTED[name]), None)
             if unknown is not None:
-                message = f"Received unknown parameter: {name}[{unknown}]"
-                raise invalid(message, param=f"{name}[{unknown}]", code="parameter_unknown")
+                raise invalid(
+                    f"Received unknown parameter: {name}[{unknown}]",
+                    param=f"{name}[{unknown}]",
+                    code="parameter_unknown",
+                )
 
 
 def _run(handler: Handler, call: Call, where: Origin) -> tuple[answers.Answer, bool]:
@@ -132,14 +142,14 @@ def _claim(key: str, call: Call, where: Origin) -> answers.Answer | None:
         with simulator().store.write(where) as tx:
             return answers.claim(tx, "stripe", key, digest, kept_seconds=KEPT_SECONDS)
     except answers.KeyMismatch:
-        message = (
+        refusal = (
             "Keys for idempotent requests can only be used with the same parameters they were first used with. "
             f"Try using a key other than '{key}' if you meant to execute a different request."
         )
-        raise StripeError(400, message, type="idempotency_error", stored=False) from None
+        raise StripeError(400, refusal, type="idempotency_error", stored=False) from None
     except answers.KeyInUse:
-        message = f"There is currently another in-progress request using this Idempotent Key ({key})."
-        raise StripeError(409, message, code="idempotency_key_in_use", stored=False) from None
+        refusal = f"There is currently another in-progress request using this Idempotent Key ({key})."
+        raise StripeError(409, refusal, code="idempotency_key_in_use", stored=False) from None
 
 
 def _write(handler: Handler, call: Call, where: Origin, key: str | None) -> answers.Answer:
@@ -168,45 +178,66 @@ def _perform(handler: Handler, call: Call, tx: Transaction) -> answers.Answer:
     except Declined as declined:
         return answers.Answer(402, declined.body)
     if call.from_browser:
-        return answers.Answer(200, {key: value for key, value in body.items() if key in BROWSER_FIELDS})
+        return answers.Answer(200, _for_browser(body))
     for path in call.params.items_of("expand"):
         _expand(tx, body, path.split("."), path)
     return answers.Answer(200, body)
 
 
+def _for_browser(body: dict) -> dict:
+    seen = {key: value for key, value in body.items() if key in BROWSER_FIELDS}
+    for key in ("last_payment_error", "last_setup_error"):
+        if seen.get(key):
+            seen[key] = _spoken(seen[key])
+    return seen
+
+
+def _spoken(error: dict) -> dict:
+    """Browsers show what we say, so we say it in their language."""
+    return error | {"message": message(error, language())}
+
+
 def _expand(tx: Transaction, body, path: list[str], whole: str) -> None:
+    """Puts objects in the place of their ids, in every item of a list."""
     if isinstance(body, list):
         for item in body:
             _expand(tx, item, path, whole)
         return
     name, *rest = path
-    if (name == "source" and isinstance(body, dict) and body.get("object") == "charge") or name not in (body or {}):
+    if not isinstance(body, dict) or name not in body or name not in EXPANDABLE:
         raise invalid(f"This property cannot be expanded ({whole}).", param="expand")
-    value = body[name]
-    if isinstance(value, str):
-        value = body[name] = shown(tx.find(value)) if "_" in value else None
-        if value is None:
-            raise invalid(f"This property cannot be expanded ({whole}).", param="expand")
-    if rest and value is not None:
-        _expand(tx, value, rest, whole)
+    if isinstance(body[name], str):
+        body[name] = shown(tx.get(body[name]))
+    if rest and body[name] is not None:
+        _expand(tx, body[name], rest, whole)
 
 
 def _respond(answer: answers.Answer, where: Origin, *, replayed: bool = False) -> Response:
     response = jsonify(answer.body)
     response.status_code = answer.status
     response.headers["Request-Id"] = where.request_id or ""
-    response.headers["Stripe-Version"] = request.headers.get("Stripe-Version", DEFAULT_VERSION)
+    response.headers["Stripe-Version"] = request.headers.get("Stripe-Version", STRIPE_VERSION)
     response.headers["Cache-Control"] = "no-cache, no-store"
     if where.idempotency_key:
         response.headers["Idempotency-Key"] = where.idempotency_key
     if replayed:
         response.headers["Idempotent-Replayed"] = "true"
+    if browser_may_call():
+        response.headers["Access-Control-Allow-Origin"] = "*"
     if answer.status == 401:
         response.headers["WWW-Authenticate"] = 'Basic realm="Stripe"'
     return response
 
 
-@blueprint.errorhandler(HTTPException)
-def _http_error(error: HTTPException) -> Response:
-    body = {"error": {"type": "invalid_request_error", "message": error.description or error.name}}
-    return _respond(answers.Answer(error.code or 500, body), origin())
+def browser_may_call() -> bool:
+    """A publishable key opens only what a page may see, so pages of any origin may ask with it."""
+    return request.values.get("key") == simulator().settings.stripe_publishable_key
+
+
+def http_error(error: HTTPException) -> Response:
+    status = error.code or 500
+    if status in (404, 405):
+        refusal = error_body(f"Unrecognized request URL ({request.method}: {request.path}).")
+        return _respond(answers.Answer(404, refusal), origin())
+    kind = "api_error" if status >= 500 else "invalid_request_error"
+    return _respond(answers.Answer(status, error_body(error.description or error.name, type=kind)), origin())

@@ -191,7 +191,7 @@ def _fee_details(fee: int, currency: str) -> list[dict]:
 def dispute(tx: Transaction, charge: dict, reason: str) -> dict:
     due = tx.now + tx.settings.dispute_days * 86_400
     return base("dispute", "du", tx) | {
-        "amount": charge["amount_captured"] - _given_back(charge),
+        "amount": charge["amount_captured"] - charge["amount_refunded"],
         "balance_transactions": [],
         "charge": charge["id"],
         "currency": charge["currency"],
@@ -202,11 +202,6 @@ def dispute(tx: Transaction, charge: dict, reason: str) -> dict:
         "reason": reason,
         "status": "needs_response",
     }
-
-
-def _given_back(charge: dict) -> int:
-    """Refunded of what was captured; what a part capture released is not."""
-    return charge["amount_refunded"] - (charge["amount"] - charge["amount_captured"])
 
 
 def customer(tx: Transaction) -> dict:

@@ -24,17 +24,23 @@ class Declined(Exception):
         self.body = body
 
 
-def confirm(tx: Transaction, intent: dict, *, method: dict, off_session: bool, return_url: str | None) -> dict:
-    """Pays with `method`. Raises Declined, after which the intent asks for another method."""
-    require_status(intent, *CONFIRMABLE, verb="confirm")
+def confirm(
+    tx: Transaction, intent: dict, *, method: dict, off_session: bool, return_url: str | None, by_script: bool = False
+) -> dict:
+    """Pays with `method`. Raises Declined, after which the intent asks for another method.
+
+    `by_script`: stripe.js asks, and shows the bank's question itself.
+    """
+    require_status(intent, *CONFIRMABLE, done="confirmed")
     _require_usable(method, intent)
     card = card_of(method)
     intent |= {"payment_method": method["id"], "last_payment_error": None, "next_action": None}
+    intent["_return_url"] = return_url
     if not _asks_bank(card, method):
         return _charge(tx, intent, method, card)
     if off_session:
         return _decline(tx, intent, method, card, ("authentication_required", "authentication_required"))
-    return _ask_bank(tx, intent, return_url)
+    return _ask_bank(tx, intent, None if by_script else return_url)
 
 
 def authenticate(tx: Transaction, intent: dict, *, succeeded: bool) -> dict:
@@ -53,7 +59,7 @@ def authenticate(tx: Transaction, intent: dict, *, succeeded: bool) -> dict:
 
 def capture(tx: Transaction, intent: dict, amount: int | None) -> dict:
     """All of it if `amount` is None; what is left over is released."""
-    require_status(intent, "requires_capture", verb="capture")
+    require_status(intent, "requires_capture", done="captured")
     wanted = intent["amount_capturable"] if amount is None else amount
     if wanted < 1 or wanted > intent["amount_capturable"]:
         raise refused(
@@ -63,8 +69,6 @@ def capture(tx: Transaction, intent: dict, amount: int | None) -> dict:
         )
     charge = tx.get(intent["latest_charge"])
     _take(tx, charge, wanted)
-    charge["amount_refunded"] = charge["amount"] - wanted
-    tx.save(charge)
     intent |= {"amount_capturable": 0, "amount_received": wanted, "status": "succeeded"}
     tx.save(intent)
     emit_stripe(tx, "charge.captured", charge)
@@ -74,7 +78,7 @@ def capture(tx: Transaction, intent: dict, amount: int | None) -> dict:
 
 
 def cancel(tx: Transaction, intent: dict, reason: str | None) -> dict:
-    require_status(intent, *CANCELLABLE, verb="cancel")
+    require_status(intent, *CANCELLABLE, done="canceled")
     released = intent["status"] == "requires_capture"
     intent |= {"amount_capturable": 0, "canceled_at": tx.now, "cancellation_reason": reason, "next_action": None}
     intent["status"] = "canceled"
@@ -91,11 +95,12 @@ def expire(tx: Transaction, intent: dict) -> None:
         cancel(tx, intent, "automatic")
 
 
-def require_status(intent: dict, *allowed: str, verb: str) -> None:
+def require_status(intent: dict, *allowed: str, done: str) -> None:
+    """`done` is what was asked for, as a participle: captured."""
     if intent["status"] not in allowed:
         raise refused(
-            f"You cannot {verb} this PaymentIntent because it has a status of {intent['status']}. "
-            f"Only a PaymentIntent with one of the following statuses may be {verb}ed: {', '.join(allowed)}.",
+            f"This PaymentIntent could not be {done} because it has a status of {intent['status']}. "
+            f"Only a PaymentIntent with one of the following statuses may be {done}: {', '.join(allowed)}.",
             code="payment_intent_unexpected_state",
             payment_intent=shown(intent),
         )

@@ -11,7 +11,7 @@ FAILURE = "expired_or_canceled_card"
 
 def create(tx: Transaction, charge: dict, amount: int | None, *, reason: str | None, metadata: dict) -> dict:
     """`amount` None gives back all that is left. Refused above that, for a disputed and for an uncaptured charge."""
-    left = charge["amount"] - charge["amount_refunded"]
+    left = charge["amount_captured"] - charge["amount_refunded"]
     _require_refundable(charge, left)
     wanted = left if amount is None else amount
     if wanted > left:
@@ -73,14 +73,20 @@ def charge_to_refund(tx: Transaction, *, intent_id: str | None, charge_id: str |
     if intent is None:
         raise missing("payment_intent", intent_id, "payment_intent")
     charge = tx.find(intent["latest_charge"] or "", "charge")
-    if charge is None or not charge["captured"]:
+    if charge is None:
         raise refused(f"This PaymentIntent ({intent_id}) does not have a successful charge to refund.")
     return charge
 
 
 def _require_refundable(charge: dict, left: int) -> None:
+    if not charge["captured"] and charge["paid"] and not charge["refunded"]:
+        raise refused(
+            f"This uncaptured Charge was created by a PaymentIntent ({charge['payment_intent']}). You must cancel the "
+            "PaymentIntent to reverse the authorization instead of refunding the Charge directly."
+        )
     if not charge["captured"]:
-        raise refused(f"Charge {charge['id']} has not been captured; cancel it instead.")
+        message = f"This PaymentIntent ({charge['payment_intent']}) does not have a successful charge to refund."
+        raise refused(message)
     if charge["disputed"]:
         raise refused(f"Charge {charge['id']} has been charged back; cannot issue a refund.", code="charge_disputed")
     if left == 0:
@@ -89,7 +95,7 @@ def _require_refundable(charge: dict, left: int) -> None:
 
 def _count(tx: Transaction, charge: dict, amount: int) -> None:
     charge["amount_refunded"] += amount
-    charge["refunded"] = charge["amount_refunded"] == charge["amount"]
+    charge["refunded"] = charge["amount_refunded"] == charge["amount_captured"]
     tx.save(charge)
 
 

@@ -1,12 +1,13 @@
 """What happens by itself after a time: authorisations expire, refunds and eChecks settle."""
 
-from shop.simulator import paypal_payments, stripe_payments, stripe_refunds
+from shop.simulator import paypal_orders, paypal_payments, stripe_payments, stripe_refunds
 from shop.simulator.store import Transaction
 
 _HANDLERS = {
     "authorisation_expires": stripe_payments.expire,
     "refund_settles": stripe_refunds.settle,
     "refund_fails": stripe_refunds.fail,
+    "approval_lapses": paypal_orders.lapse,
     "echeck_clears": paypal_payments.clear,
     "echeck_bounces": paypal_payments.deny,
 }

@@ -133,6 +133,9 @@ def _as_2020(node):
     if isinstance(node.get("$ref"), str):
         return {"$ref": node["$ref"]}
     plain = {key: _as_2020(value) for key, value in node.items() if key not in ("example", "examples", "nullable")}
+    if {"issue", "description"} <= plain.keys():
+        # An error's description "can change over the lifetime of an API", its issue cannot.
+        plain["description"] = {"type": "string"}
     if node.get("nullable") is not True:
         return plain
     if "enum" in plain:

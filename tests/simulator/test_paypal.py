@@ -292,3 +292,22 @@ def test_a_caller_may_ask_for_an_error(paypal, approved):
     answer = paypal.post(f"{ORDERS}/{approved()}/capture", PayPal_Mock_Response=header)
 
     assert issue_of(answer) == (422, "INSTRUMENT_DECLINED")
+
+
+def test_an_approval_that_nobody_uses_lapses(paypal, approved, simulator, listener):
+    order_id = approved()
+
+    simulator.advance(3 * 3600 + 1)
+
+    assert paypal.get(f"{ORDERS}/{order_id}").json()["status"] == "VOIDED"
+    assert issue_of(paypal.post(f"{ORDERS}/{order_id}/capture")) == (422, "ORDER_NOT_APPROVED")
+    assert listener.wait_for_kind("CHECKOUT.PAYMENT-APPROVAL.REVERSED").event["resource"]["id"] == order_id
+
+
+def test_a_request_id_is_kept_for_six_hours(paypal, simulator):
+    first, again = (paypal.post(ORDERS, order_of(), PayPal_Request_Id="payment-1") for _ in range(2))
+    simulator.advance(6 * 3600 + 1)
+    later = paypal.post(ORDERS, order_of(), PayPal_Request_Id="payment-1")
+
+    assert (first.status_code, again.status_code, later.status_code) == (201, 200, 201)
+    assert first.json()["id"] == again.json()["id"] != later.json()["id"]

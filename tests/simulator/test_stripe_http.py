@@ -6,6 +6,7 @@ import pytest
 import requests
 import stripe
 
+from shop.simulator.answers import digest_of
 from tests.simulator.test_stripe_payments import GBP_50, PAID
 from tests.simulators import KEYS, running_simulator
 
@@ -105,7 +106,7 @@ def test_a_browser_reads_and_confirms_its_own_intent_and_nothing_else(client, br
     assert not hasattr(paid, "latest_charge")
     with pytest.raises(stripe.InvalidRequestError):
         browser.v1.payment_intents.retrieve(intent.id, {"client_secret": "guessed"})
-    with pytest.raises(stripe.AuthenticationError) as refusal:
+    with pytest.raises(stripe.PermissionError) as refusal:
         browser.v1.refunds.create({"payment_intent": intent.id})
     assert refusal.value.error.code == "secret_key_required"
 
@@ -142,6 +143,17 @@ def test_a_mistyped_card_is_told_so(client, browser, change, code):
     assert refusal.value.code == code
 
 
+def test_only_references_are_expanded(client):
+    intent = client.v1.payment_intents.create(PAID | {"expand": ["latest_charge", "payment_method"]})
+    listed = client.v1.payment_intents.list({"expand": ["data.latest_charge.balance_transaction"]})
+
+    assert (intent.latest_charge.object, intent.payment_method.object) == ("charge", "payment_method")
+    assert listed.data[0].latest_charge.balance_transaction.net == 4905
+    for path in ("id", "amount", "nothing", "latest_charge.amount"):
+        with pytest.raises(stripe.InvalidRequestError, match="cannot be expanded"):
+            client.v1.payment_intents.retrieve(intent.id, {"expand": [path]})
+
+
 def test_answers_carry_a_request_id_and_the_version_that_was_asked_for(client):
     intent = client.v1.payment_intents.create(GBP_50, {"stripe_version": "2023-08-16"})
 
@@ -168,3 +180,50 @@ def create_with_key(simulator, key):
         headers={"Authorization": f"Bearer {KEYS['stripe_secret_key']}", "Idempotency-Key": key},
         timeout=30,
     )  # fmt: skip
+
+
+def test_a_connection_that_breaks_after_the_work_loses_nothing(client, simulator):
+    simulator.control("", {"faults": {"stripe": {"hang_up_after": 1}}})
+
+    with pytest.raises(stripe.APIConnectionError):
+        client.v1.payment_intents.create(PAID, {"idempotency_key": "payment-1-create"})
+    found = client.v1.payment_intents.create(PAID, {"idempotency_key": "payment-1-create"})
+
+    assert found.status == "succeeded"
+    assert len(client.v1.payment_intents.list().data) == 1
+
+
+def test_a_failure_before_the_work_leaves_the_key_free(client, simulator):
+    simulator.control("", {"faults": {"stripe": {"fail_before": 1}}})
+
+    with pytest.raises(stripe.APIError) as refusal:
+        client.v1.payment_intents.create(PAID, {"idempotency_key": "payment-1-create"})
+    paid = client.v1.payment_intents.create(PAID, {"idempotency_key": "payment-1-create"})
+
+    assert (refusal.value.http_status, paid.status) == (500, "succeeded")
+    assert "Idempotent-Replayed" not in paid.last_response.headers
+
+
+def test_a_key_is_forgotten_after_a_day(client, simulator):
+    first = client.v1.payment_intents.create(PAID, {"idempotency_key": "payment-1-create"})
+    simulator.advance(86_401)
+
+    second = client.v1.payment_intents.create(PAID, {"idempotency_key": "payment-1-create"})
+
+    assert second.id != first.id
+
+
+def test_a_key_whose_request_died_is_free_again(client, simulator):
+    with simulator.app.extensions["simulator"].store.write() as tx:
+        row = ("stripe", "payment-1-create", digest_of("POST", "/v1/payment_intents", {}), tx.clock)
+        tx.connection.execute("INSERT INTO answers (provider, key, digest, at) VALUES (?, ?, ?, ?)", row)
+    with pytest.raises(stripe.IdempotencyError):
+        client.v1.payment_intents.create(PAID, {"idempotency_key": "payment-1-create"})
+
+    with simulator.app.extensions["simulator"].store.write() as tx:
+        fields = {"amount": "5000", "currency": "gbp"}
+        same = digest_of("POST", "/v1/payment_intents", fields)
+        tx.connection.execute("UPDATE answers SET digest = ?, at = ?", (same, tx.clock - 20))
+    made = client.v1.payment_intents.create(fields, {"idempotency_key": "payment-1-create"})
+
+    assert made.status == "requires_payment_method"

@@ -70,7 +70,8 @@ def test_manual_capture_takes_a_part_and_releases_the_rest(client):
     charge = client.v1.charges.retrieve(captured.latest_charge)
     assert (intent.status, intent.amount_capturable) == ("requires_capture", 5000)
     assert (captured.status, captured.amount_received, captured.amount_capturable) == ("succeeded", 2000, 0)
-    assert (charge.amount, charge.amount_captured, charge.amount_refunded) == (5000, 2000, 3000)
+    assert (charge.amount, charge.amount_captured, charge.amount_refunded) == (5000, 2000, 0)
+    assert client.v1.refunds.create({"payment_intent": intent.id}).amount == 2000
 
 
 def test_no_more_is_captured_than_was_authorised(client):
@@ -184,3 +185,12 @@ def test_an_amount_can_be_changed_until_it_is_paid(client):
 
     assert (changed.amount, changed.metadata["a"]) == (6000, "1")
     assert refusal.value.code == "payment_intent_unexpected_state"
+
+
+def test_a_charge_can_be_described(client, listener):
+    intent = client.v1.payment_intents.create(PAID)
+
+    charge = client.v1.charges.update(intent.latest_charge, {"description": "Screen", "metadata": {"a": "1"}})
+
+    assert (charge.description, charge.to_dict()["metadata"]) == ("Screen", {"a": "1"})
+    assert listener.wait_for_kind("charge.updated").event["data"]["object"]["description"] == "Screen"

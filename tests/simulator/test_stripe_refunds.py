@@ -129,3 +129,17 @@ def test_the_balance_is_the_sum_of_its_entries(client, paid, simulator):
     assert sum(entry.net for entry in entries) == simulator.balance()["stripe"]["currencies"]["gbp"] == 3405
     assert [entry.type for entry in entries] == ["refund", "charge"]
     assert client.v1.balance_transactions.retrieve(entries[1].id).source == paid.latest_charge
+
+
+def test_an_authorisation_is_cancelled_rather_than_refunded(client, listener):
+    held = client.v1.payment_intents.create(PAID | {"capture_method": "manual"})
+    with pytest.raises(stripe.InvalidRequestError, match="You must cancel the PaymentIntent"):
+        client.v1.refunds.create({"payment_intent": held.id})
+
+    client.v1.payment_intents.cancel(held.id)
+
+    told = listener.wait_for_kind("charge.refunded").event["data"]["object"]
+    assert (told["captured"], told["amount_refunded"], told["amount_captured"]) == (False, 5000, 0)
+    assert client.v1.refunds.list({"payment_intent": held.id}).data == []
+    with pytest.raises(stripe.InvalidRequestError, match="does not have a successful charge"):
+        client.v1.refunds.create({"charge": held.latest_charge})

@@ -3,6 +3,7 @@
 import base64
 import hmac
 import json
+import time
 import zlib
 
 import pytest
@@ -13,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import padding
 
 from shop.simulator.signatures import paypal_message, stripe_signature
 from tests.simulator.test_paypal import ORDERS, order_of
-from tests.simulator.test_stripe_payments import GBP_50
-from tests.simulators import KEYS
+from tests.simulator.test_stripe_payments import GBP_50, PAID
+from tests.simulators import KEYS, PayPalClient, running_simulator
 
 
 def approve_order(paypal, simulator):
@@ -91,7 +92,7 @@ def test_after_the_last_attempt_nobody_tries_again(client, simulator, listener):
     listener.wait_for(4)
     simulator.advance(3600)
 
-    assert simulator.control("/deliveries")["states"] == {"failed": 1}
+    assert simulator.deliveries() == {"failed": 1}
     simulator.control("/resend", {"provider": "stripe"})
     listener.wait_for(5)
 
@@ -110,7 +111,7 @@ def test_events_come_late_twice_or_not_at_all_on_request(client, simulator, list
     assert first.event["data"]["object"]["id"] == after.id
     assert [item.event["data"]["object"]["id"] for item in listener.received[1:]] == [late.id] * 3
     assert len({item.event["id"] for item in listener.received[1:]}) == 1
-    assert simulator.control("/deliveries")["states"] == {"done": 4, "dropped": 1}
+    assert simulator.deliveries() == {"done": 4, "dropped": 1}
 
 
 def test_an_object_can_ask_for_it_in_its_metadata(client, listener):
@@ -122,7 +123,7 @@ def test_an_object_can_ask_for_it_in_its_metadata(client, listener):
 def test_events_wait_while_they_are_paused(client, simulator, listener):
     simulator.control("", {"stripe": {"paused": True}})
     client.v1.payment_intents.create(GBP_50)
-    waiting = simulator.control("/deliveries")["states"]
+    waiting = simulator.deliveries()
 
     simulator.control("", {"stripe": {"paused": False}})
 
@@ -159,8 +160,8 @@ def test_other_endpoints_are_told_what_they_asked_for(client, listener):
     listener.wait_for(3)
 
     sent = next(item for item in listener.received if item.path == "/other")
-    time, signature = (part.partition("=")[2] for part in sent.headers["Stripe-Signature"].split(","))
-    expected = hmac.new(made.secret.encode(), f"{time}.".encode() + sent.body, "sha256").hexdigest()
+    stamp, signature = (part.partition("=")[2] for part in sent.headers["Stripe-Signature"].split(","))
+    expected = hmac.new(made.secret.encode(), f"{stamp}.".encode() + sent.body, "sha256").hexdigest()
     assert (sent.kind, signature) == ("payment_intent.canceled", expected)
     assert "secret" not in client.v1.webhook_endpoints.retrieve(made.id).to_dict()
 
@@ -205,3 +206,54 @@ def verdict(simulator, paypal, headers, body):
         timeout=10,
     )
     return answer.json()["verification_status"]
+
+
+def test_links_lead_where_the_shop_asks_and_people_where_they_browse(client, paypal, simulator, listener):
+    order_id = paypal.post(ORDERS, order_of()).json()["id"]
+    form = {"token": order_id, "decision": "approve", "popup": "1"}
+
+    simulator.http.post(f"{simulator.url}/checkoutnow", data=form, headers={"Host": "shop.example"}, timeout=10)
+
+    sent = listener.wait_for_kind("CHECKOUT.ORDER.APPROVED")
+    headers = {name.upper(): value for name, value in sent.headers.items()}
+    assert headers["PAYPAL-CERT-URL"].startswith(f"{simulator.url}/v1/notifications/certs/")
+    assert all(link["href"].startswith(simulator.url) for link in sent.event["links"])
+
+
+def test_people_are_sent_to_the_public_address(tmp_path):
+    with running_simulator(tmp_path, public_url="https://shop.example/simulator/") as simulator:
+        asked = PAID | {"payment_method": "pm_card_authenticationRequired"}
+        intent = simulator.stripe().v1.payment_intents.create(asked)
+        links = PayPalClient(simulator).post(ORDERS, order_of()).json()["links"]
+
+    page = intent.next_action.redirect_to_url.url
+    assert page.startswith(f"https://shop.example/simulator/challenge/{intent.id}?")
+    assert [
+        link["href"].startswith("https://shop.example/simulator/checkoutnow?")
+        for link in links
+        if link["rel"] == "approve"
+    ]
+    assert all(link["href"].startswith(simulator.url) for link in links if link["rel"] == "self")
+
+
+def test_an_event_whose_carrier_died_is_carried_by_another(client, simulator, listener):
+    simulator.control("", {"stripe": {"delay": 3600}})
+    client.v1.payment_intents.create(GBP_50)
+    store = simulator.app.extensions["simulator"].store
+
+    with store.write() as tx:
+        tx.connection.execute("UPDATE deliveries SET state = 'sending', attempts = 1, lease = ?", (time.time() - 1,))
+        tx.told = True
+
+    assert listener.wait_for(1)[0].kind == "payment_intent.created"
+
+
+def test_a_shop_that_is_not_there_is_tried_again(client, simulator, listener):
+    made = client.v1.webhook_endpoints.create({"url": "http://127.0.0.1:9/", "enabled_events": ["*"]})
+    client.v1.payment_intents.create(GBP_50)
+    listener.wait_for(1)
+
+    client.v1.webhook_endpoints.update(made.id, {"url": f"{listener.url}/back"})
+
+    listener.wait_for(2)
+    assert listener.received[1].path == "/back"
