@@ -21,7 +21,7 @@ from shop.models.payment import ProviderCall
 log = structlog.get_logger(__name__)
 
 # To connect, and between two bytes. Nobody waits longer: whether it was done is asked later, under the same key.
-TIMEOUT = (3.05, 20.0)
+TIMEOUT = (3.05, 12.0)
 LONGEST_BODY = 20_000
 _SECRETS = frozenset({"client_secret", "access_token", "nonce", "number", "cvc", "payment_method_data", "scope"})
 _REQUEST_IDS = ("Request-Id", "Paypal-Debug-Id")
@@ -82,7 +82,7 @@ class WireSession(requests.Session):
             "path": _path(url, options.get("params"))[:300],
             "idempotency_key": _first(headers, _KEYS)[:108],
             "status": response.status_code if response is not None else None,
-            "request": _without_secrets(options.get("data") or options.get("json") or ""),
+            "request": _without_secrets(_sent(options)),
             "response": _without_secrets(response.content) if response is not None else "",
             "request_id": _first(response.headers, _REQUEST_IDS)[:80] if response is not None else "",
             "milliseconds": milliseconds,
@@ -94,6 +94,10 @@ class WireSession(requests.Session):
                 connection.execute(insert(ProviderCall).values(**values))
         except SQLAlchemyError:
             log.warning("provider_call_not_recorded", path=values["path"], status=values["status"], exc_info=True)
+
+
+def _sent(options: dict):
+    return next((options[name] for name in ("data", "json") if options.get(name) is not None), "")
 
 
 def _path(url: str, params) -> str:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from shop.models.errors import ProviderDown, WebhookRefused
 from shop.services.payments import signatures
@@ -241,3 +241,71 @@ def test_signatures_are_checked_by_the_real_clock(app):
     signatures.verify("stripe", {"Stripe-Signature": signed(secret=secret, at=time.time())}, BODY)
     with pytest.raises(WebhookRefused):
         signatures.verify("stripe", {"Stripe-Signature": signed(secret=secret, at=time.time() - 360)}, BODY)
+
+
+class Authority:
+    """One that browsers trust, and the certificates that it signs."""
+
+    def __init__(self):
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Authority")])
+        self.certificate = self._sign(self.name, self.key, is_authority=True)
+
+    def signs(self, host: str) -> x509.Certificate:
+        return self._sign(
+            x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)]), ec.generate_private_key(ec.SECP256R1()),
+            host=host,
+        )  # fmt: skip
+
+    def _sign(self, subject, key, *, host: str = "", is_authority: bool = False) -> x509.Certificate:
+        now = datetime.now(UTC)
+        usage = dict.fromkeys(
+            ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
+             "key_cert_sign", "crl_sign", "encipher_only", "decipher_only"), False,
+        )  # fmt: skip
+        usage |= {"key_cert_sign": True, "crl_sign": True} if is_authority else {"digital_signature": True}
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self.name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=1))
+            .not_valid_after(now + timedelta(days=1))
+            .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+            .add_extension(x509.KeyUsage(**usage), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
+        )
+        if host:
+            builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+            server = x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH])
+            builder = builder.add_extension(server, critical=False)
+        return builder.sign(self.key, hashes.SHA256())
+
+
+@pytest.mark.parametrize(
+    ("host", "is_trusted", "good"),
+    [
+        ("messageverificationcerts.paypal.com", True, True),
+        ("messageverificationcerts.paypal.com", False, False),
+        ("messageverificationcerts.paypal.com.evil.example", True, False),
+        ("evilpaypal.com", True, False),
+    ],
+)
+def test_a_certificate_of_paypals_chains_to_an_authority_in_paypals_name(monkeypatch, host, is_trusted, good):
+    authority = Authority()
+    monkeypatch.setattr(signatures, "_authorities", lambda: [(authority if is_trusted else Authority()).certificate])
+
+    def check():
+        signatures._refuse_unchained([authority.signs(host)])
+
+    if good:
+        check()
+    else:
+        with pytest.raises(WebhookRefused):
+            check()
+
+
+def test_the_authorities_that_browsers_trust_can_be_read():
+    assert len(signatures._authorities()) > 50

@@ -1,0 +1,88 @@
+"""What we send is what Stripe and PayPal describe, and what we read is what they answer."""
+
+import json
+from datetime import UTC, datetime
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from sqlalchemy import select
+
+from shop.extensions import db
+from shop.models.payment import ProviderCall
+from shop.services.payments import attempts, refunds, wire
+from shop.services.payments.reconcile import reconcile
+from shop.simulator.stripe_forms import parse_form
+from tests.contract.providers import (
+    assert_answer_valid,
+    assert_object_valid,
+    assert_request_valid,
+    is_described,
+    parameters_of,
+)
+
+
+@pytest.fixture
+def conversation(till, iphone, manager, monkeypatch):
+    """`conversation(provider)`: every call of a payment's whole life, with what was said on both sides."""
+    monkeypatch.setattr(wire, "LONGEST_BODY", 10**7)
+
+    def lead(provider: str) -> list[ProviderCall]:
+        first = till.start(iphone, provider, "deposit").payment
+        attempts.cancel_payment(first.id)
+        db.session.commit()
+        if provider == "stripe":
+            till.pay(iphone, method="pm_card_chargeDeclined")
+        payment = till.pay(iphone, provider)
+        refund = refunds.request_refund(payment.id, 5_000, "Scratched", actor=manager.actor)
+        db.session.commit()
+        refunds.send_refund(refund.id)
+        db.session.commit()
+        till.control("/dispute", payment=payment.charge_ref)
+        till.settle(payment, disputed=True)
+        reconcile(provider, datetime.now(UTC).date())
+        return list(db.session.scalars(select(ProviderCall).where(ProviderCall.provider == provider)))
+
+    return lead
+
+
+@pytest.mark.parametrize(("provider", "least"), [("stripe", 9), ("paypal", 3)])
+def test_every_call_and_answer_is_as_published(conversation, provider, least):
+    seen = set()
+
+    for call in conversation(provider):
+        path, query = urlsplit(call.path).path, urlsplit(call.path).query
+        if not is_described(provider, call.method, path):
+            continue
+        seen.add((call.method, "/".join(path.split("/")[:4]), call.status))
+        if call.method == "GET":
+            named = {name.partition("[")[0] for name, _ in parse_qsl(query)}
+            assert named <= {name.partition("[")[0] for name in parameters_of(provider, "GET", path)}, call.path
+        else:
+            assert_request_valid(provider, call.method, path, _body(call))
+        assert_answer_valid(provider, call.method, path, call.status, _folded(json.loads(call.response)))
+
+    assert len(seen) >= least, seen
+
+
+@pytest.mark.parametrize("provider", ["stripe", "paypal"])
+def test_each_change_is_asked_for_under_a_key_of_our_own(conversation, provider):
+    for call in conversation(provider):
+        is_change = call.method == "POST" and call.path != "/v1/oauth2/token"
+        assert bool(call.idempotency_key) == is_change, (call.method, call.path)
+        assert call.idempotency_key.partition("-")[0] in ("", "payment", "refund")
+
+
+def _folded(answer: dict) -> dict:
+    """The published description knows expanded fields by their id alone: what stands there is held against its own."""
+    for name, schema in (("latest_charge", "charge"), ("balance_transaction", "balance_transaction")):
+        if isinstance(answer.get(name), dict):
+            inner = _folded(answer[name])
+            assert_object_valid("stripe", schema, inner)
+            answer |= {name: inner["id"]}
+    return answer
+
+
+def _body(call: ProviderCall) -> dict:
+    if call.provider == "paypal":
+        return json.loads(call.request)
+    return parse_form(parse_qsl(call.request, keep_blank_values=True))
