@@ -24,6 +24,8 @@ REFERENCE = ("device_models", "service_categories", "repair_types", "rule_sets",
 APPEND_ONLY = ("events", "ledger_transactions", "ledger_entries", "documents")
 GROUPS = {
     "tests/browser/": "browser",
+    "tests/simulator/test_browser": "browser",
+    "tests/simulator/test_processes": "processes",
     "tests/test_worker.py": "processes",
     "tests/test_server.py": "processes",
     "tests/test_background.py": "processes",

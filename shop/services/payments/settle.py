@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from flask import current_app
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, or_, select
 
 from shop import database
 from shop.extensions import db
@@ -242,14 +242,14 @@ def _bring_state(payment: Payment, snapshot: Snapshot) -> bool:
 
 
 def _supersede(payment: Payment) -> None:
-    """What is still open for more than is owed now is given up, so that nobody pays twice by two ways."""
+    """What is still open for the same, or for more than is owed now, is given up: nobody pays twice by two ways."""
     owed = max(ledger.repair_balance(payment.repair).owed, 0)
     others = select(Payment).where(
         Payment.repair_id == payment.repair_id,
         Payment.id != payment.id,
         Payment.state.in_(OPEN),
         Payment.provider.in_(ONLINE),
-        Payment.amount > owed,
+        or_(Payment.amount > owed, Payment.purpose == payment.purpose),
     )
     for other in db.session.scalars(others.order_by(Payment.id)):
         record_fact("payment.superseded", other, by=payment.id)
