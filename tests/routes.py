@@ -20,7 +20,7 @@ from shop.models.catalogue import DeviceModel
 from shop.models.event import Delivery, DeliveryState, Event
 from shop.models.location import Block
 from shop.models.outbox import OutboxMessage
-from shop.models.payment import Drawer, Payment
+from shop.models.payment import Drawer, Payment, ProviderEvent
 from shop.models.repair import Repair
 from shop.models.roster import Absence
 from shop.models.saved_view import SavedView
@@ -89,6 +89,13 @@ RIGHTS: dict[str, str] = {
     "payments.payment": "payment.view",
     "payments.disputes": "payment.view",
     "payments.export": "ledger.view",
+    "payments.ask": "payment.take",
+    "payments.give_up": "payment.take",
+    "payments.capture": "payment.take",
+    "payments.seen": "ledger.view",
+    "payments.webhooks": "ledger.view",
+    "payments.webhook": "ledger.view",
+    "payments.replay": "ledger.view",
     "till.index": "drawer.use",
     "till.open": "drawer.use",
     "till.move": "drawer.use",
@@ -233,6 +240,7 @@ class World:
     run_id: int
     drawer_id: int
     payment_id: int
+    event_id: int
 
     def path(self, rule: Rule) -> str:
         values = {name: self._value(rule, name) for name in rule.arguments}
@@ -313,7 +321,11 @@ def make_world(repair: Repair, *, target: Staff, sign_in: SignIn | None = None) 
         repair_id=repair.id, provider="cash", purpose="balance", amount=100, currency="GBP", state="paid", captured=100,
         actor="system",
     )  # fmt: skip
-    db.session.add_all((drawer, payment))
+    heard = ProviderEvent(
+        provider="stripe", event_id=f"evt_{target.id}", kind="payment_intent.succeeded", body=b"{}", state="done",
+        version=0,
+    )  # fmt: skip
+    db.session.add_all((drawer, payment, heard))
     owner_id = sign_in.staff_id if sign_in else target.id
     view = SavedView(slug="kept", name="Kept", owner_id=owner_id, is_shared=False, arguments="{}", version=0)
     db.session.add(view)
@@ -333,6 +345,7 @@ def make_world(repair: Repair, *, target: Staff, sign_in: SignIn | None = None) 
         run_id=run.id,
         drawer_id=drawer.id,
         payment_id=payment.id,
+        event_id=heard.id,
         document_id=paper.id,
         document_number=documents.number_of(paper),
         device_id=db.session.scalars(select(DeviceModel.id).order_by(DeviceModel.id)).first(),

@@ -13,8 +13,9 @@ from shop.filters import money as in_words
 from shop.models.cash import likely_tenders
 from shop.models.errors import Invalid
 from shop.models.money import plain_money, read_money
-from shop.models.payment import Provider
+from shop.models.payment import ONLINE, Provider
 from shop.services import counter, drawers, payment_view, repairs
+from shop.services.payments import refunds
 
 WAYS = {
     Provider.CASH: _l("Cash"),
@@ -52,12 +53,22 @@ class MoneyActs:
         repair = repairs.lock_repair(number)
         payment = payment_view.lock_payment_of(repair, payment_id)
         try:
-            amount = _amount("amount", payment.currency)
-            counter.give_back(payment, amount, reason=request.form.get("reason", ""), actor=current_user.actor)
+            amount, reason = _amount("amount", payment.currency), request.form.get("reason", "")
+            words = _give_back(payment, amount, reason)
         except Invalid as error:
             return refused(_refund_form, number, payment_id=payment_id, faults=error.fields, status=422)
         db.session.commit()
-        return done(number, _("%(amount)s given back", amount=in_words(amount, payment.currency)))
+        return done(number, words)
+
+
+def _give_back(payment, amount: int, reason: str) -> str:
+    """At the counter at once; online it is asked for, and the provider says when the money has moved."""
+    words = in_words(amount, payment.currency)
+    if payment.provider in ONLINE:
+        refunds.request_refund(payment.id, amount, reason, actor=current_user.actor)
+        return _("%(amount)s are on the way back", amount=words)
+    counter.give_back(payment, amount, reason=reason, actor=current_user.actor)
+    return _("%(amount)s given back", amount=words)
 
 
 def _taken(repair, taken: counter.Taken):
@@ -91,7 +102,7 @@ def _pay_form(repair, *, faults=None):
 
 def _refund_form(repair, *, payment_id: int, faults=None):
     payment = payment_view.get_payment_of(repair, payment_id)
-    left = payment.captured - payment.refunded
+    left = refunds.refundable(payment)
     return dialog(
         "admin/money/refund.html", "refund_form", title=_("Give back on %(number)s", number=repair.number),
         repair=repair, payment=payment, left=left, ways=WAYS, faults=faults or {},

@@ -1,24 +1,30 @@
 """Payments: the list, one payment with its whole conversation, disputes, and the file for the accountant."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from datetime import date
 
-from flask import Response, request, stream_with_context
+from flask import Response, flash, redirect, request, stream_with_context, url_for
 from flask_admin import Admin, expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import to_user_timezone
+from flask_login import current_user
 
 from shop.admin.access import requires
 from shop.admin.cells import MARK, line
 from shop.admin.console import ConsoleView, show
 from shop.admin.forms import place
 from shop.admin.money import WAYS
+from shop.extensions import db
 from shop.locales import select_timezone
 from shop.models.base import utc_now
+from shop.models.errors import Invalid, ProviderDown, ProviderRefused
 from shop.models.money import plain_money
-from shop.services import payment_list, staff
+from shop.services import payment_list, staff, webhook_log
 from shop.services.payment_list import STATES, Filters
+from shop.services.payments import attempts, webhooks
+from shop.services.payments.settle import settle
 
 STATE_WORDS = {
     "created": _l("begun"),
@@ -38,6 +44,7 @@ FAULT_WORDS = {
     "late": _l("It came after the booking was given up. Book again or give it back."),
     "overpaid": _l("More came than was owed. Give the rest back, or keep it for further work."),
 }
+EVENT_WORDS = {"waiting": _l("waits"), "done": _l("dealt with"), "unknown": _l("unknown"), "failed": _l("failed")}
 PURPOSES = {
     "deposit": _l("deposit"),
     "full": _l("all of it"),
@@ -61,7 +68,7 @@ class PaymentsView(ConsoleView):
         return show(
             "admin/payments/list.html", status=422 if faults else 200, filters=filters, faults=faults, page=page,
             before=before, states=STATES, state_words=STATE_WORDS, ways=WAYS, purposes=PURPOSES,
-            trouble=payment_list.count_trouble(),
+            trouble=_trouble(),
         )  # fmt: skip
 
     @expose("/<row_id:payment_id>")
@@ -73,10 +80,67 @@ class PaymentsView(ConsoleView):
             fault_words=FAULT_WORDS, purposes=PURPOSES, people=_people(found),
         )  # fmt: skip
 
+    @expose("/<row_id:payment_id>/ask", methods=["POST"])
+    @requires("payment.take")
+    def ask(self, payment_id: int):
+        """Asks the provider again what has become of it."""
+        return _asked_of_provider(payment_id, settle, _("Asked again: this is how it stands."))
+
+    @expose("/<row_id:payment_id>/give-up", methods=["POST"])
+    @requires("payment.take")
+    def give_up(self, payment_id: int):
+        return _asked_of_provider(payment_id, attempts.cancel_payment, _("Given up at the provider."))
+
+    @expose("/<row_id:payment_id>/capture", methods=["POST"])
+    @requires("payment.take")
+    def capture(self, payment_id: int):
+        return _asked_of_provider(payment_id, attempts.capture_payment, _("Taken."))
+
+    @expose("/<row_id:payment_id>/seen", methods=["POST"])
+    @requires("ledger.view")
+    def seen(self, payment_id: int):
+        """What was wrong with it has been seen to."""
+        payment_list.clear_fault(payment_id, actor=current_user.actor)
+        db.session.commit()
+        flash(_("Noted."), "success")
+        return redirect(url_for("payments.payment", payment_id=payment_id), 303)
+
+    @expose("/webhooks")
+    @requires("ledger.view")
+    def webhooks(self):
+        filters = webhook_log.Filters(**{
+            name: request.args.get(name, "")[:120].replace("\0", "").strip() for name in ("provider", "state", "q")
+        })  # fmt: skip
+        before = place("before")
+        return show(
+            "admin/payments/webhooks.html", filters=filters, page=webhook_log.read_page(filters, before=before),
+            before=before, ways=WAYS, states=EVENT_WORDS, trouble=_trouble(),
+        )  # fmt: skip
+
+    @expose("/webhooks/<row_id:event_id>")
+    @requires("ledger.view")
+    def webhook(self, event_id: int):
+        event = webhook_log.get_event(event_id)
+        return show(
+            "admin/payments/webhook.html", event=event, body=_pretty(event.body),
+            headers=_pretty(event.headers.encode()), ways=WAYS, states=EVENT_WORDS,
+        )  # fmt: skip
+
+    @expose("/webhooks/<row_id:event_id>/replay", methods=["POST"])
+    @requires("ledger.view")
+    def replay(self, event_id: int):
+        webhooks.replay(event_id, actor=current_user.actor)
+        db.session.commit()
+        flash(_("It is being worked on again."), "success")
+        return redirect(url_for("payments.webhook", event_id=event_id), 303)
+
     @expose("/disputes")
     @requires("payment.view")
     def disputes(self):
-        return show("admin/payments/disputes.html", disputes=payment_list.open_disputes(), ways=WAYS, now=utc_now())
+        return show(
+            "admin/payments/disputes.html", disputes=payment_list.open_disputes(), ways=WAYS, now=utc_now(),
+            trouble=_trouble(),
+        )  # fmt: skip
 
     @expose("/export")
     @requires("ledger.view")
@@ -87,6 +151,30 @@ class PaymentsView(ConsoleView):
         name = f"payments-{to_user_timezone(utc_now()):%Y-%m-%d}.csv"
         headers = {"Content-Disposition": f"attachment; filename={name}"}
         return Response(body, mimetype="text/csv", headers=headers)
+
+
+def _trouble() -> dict[str, int]:
+    return {**payment_list.count_trouble(), "webhooks": webhook_log.count_trouble()}
+
+
+def _asked_of_provider(payment_id: int, ask: Callable, words: str):
+    """Nothing is locked while the provider is asked; what it says is kept."""
+    try:
+        ask(payment_id)
+        db.session.commit()
+        flash(words, "success")
+    except (Invalid, ProviderDown, ProviderRefused) as error:
+        db.session.rollback()
+        flash(error.message, "error")
+    return redirect(url_for("payments.payment", payment_id=payment_id), 303)
+
+
+def _pretty(text: bytes) -> str:
+    """JSON as people read it; anything else as it is."""
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except ValueError:
+        return text.decode("utf-8", "replace")
 
 
 def _asked() -> tuple[Filters, dict[str, str]]:

@@ -49,6 +49,7 @@ VERBS = {
     "payment.late": "Money came for a cancelled repair: payment {payment}",
     "payment.overpaid": "More was paid than is owed: payment {payment}",
     "payment.mismatched": "{provider} says something else of payment {payment} than we do: not taken as paid",
+    "payment.fault_cleared": "Has seen to what was wrong with payment {payment}: {fault}",
     "payment.amount_refused": "Refused a payment that named another amount",
     "payment.refund_requested": "Asked to give {amount} back: refund {refund} of payment {payment}",
     "payment.refunded": "Gave {amount} back: refund {refund} of payment {payment}",

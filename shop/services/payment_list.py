@@ -10,13 +10,16 @@ from sqlalchemy.orm import joinedload, selectinload
 
 from shop import database
 from shop.extensions import db
+from shop.models.actor import Actor
 from shop.models.base import utc_now
 from shop.models.customer import Customer
 from shop.models.errors import NotFound
 from shop.models.payment import UNDECIDED, Dispute, DisputeState, Payment, PaymentState, ProviderCall, ProviderEvent
 from shop.models.repair import Repair
 from shop.services import numbers, queue
+from shop.services.events import record
 from shop.services.filters import parse_filters
+from shop.services.payments import refunds
 from shop.services.statements import as_written
 
 PAGE, BATCH = 50, 500
@@ -97,6 +100,16 @@ def get_payment(payment_id: int) -> Whole:
     calls = select(ProviderCall).where(ProviderCall.payment_id == payment_id).order_by(ProviderCall.id)
     events = select(ProviderEvent).where(ProviderEvent.payment_id == payment_id).order_by(ProviderEvent.id)
     return Whole(payment, db.session.scalars(calls).all(), db.session.scalars(events).all())
+
+
+def clear_fault(payment_id: int, *, actor: Actor) -> None:
+    """Somebody has seen to what was wrong. Raises NotFound; a second call changes nothing."""
+    payment = refunds.lock_payment(payment_id)
+    if payment.fault:
+        body = {"payment": payment.id, "fault": payment.fault}
+        payment.fault = ""
+        payment.version += 1
+        record("payment.fault_cleared", payment.repair, actor=actor, body=body)
 
 
 def open_disputes() -> Sequence[Dispute]:

@@ -67,6 +67,7 @@ SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "payment.overpaid": (),
     "payment.mismatched": (),
     "payment.amount_refused": (),
+    "payment.fault_cleared": (),
     "payment.refund_requested": (PAYMENTS,),
     "payment.refunded": (),
     "payment.refund_failed": (),
