@@ -253,8 +253,15 @@ def _frame(kind: DocumentKind, repair: Repair, buyer: Buyer) -> Frame:
         # What the Brazilian law knows is written in its language.
         locale="pt_BR" if country == BRAZIL else repair.customer.locale,
         issued_at=utc_now(),
-        link=current_app.config["SETTINGS"].BASE_URL + tracking_path(repair),
+        link=_link(repair),
     )
+
+
+def _link(repair: Repair) -> str:
+    """The private page of the repair; while something is owed that can be paid online, the page to pay it on."""
+    settings = current_app.config["SETTINGS"]
+    owes = settings.online_providers and ledger.repair_balance(repair).owed > 0
+    return settings.BASE_URL + tracking_path(repair) + ("/pay" if owes else "")
 
 
 def _lines(repair: Repair, country: str, *, is_reverse: bool) -> tuple[Line, ...]:
