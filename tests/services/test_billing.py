@@ -16,6 +16,7 @@ from shop.models.payment import Payment
 from shop.models.repair import Repair
 from shop.models.workflow import State
 from shop.services import (
+    accounts,
     billing,
     counter,
     deliveries,
@@ -33,6 +34,7 @@ from shop.services import (
 from shop.services.payments import refunds
 from shop.services.subscriptions import PAYMENTS
 from tests import factories
+from tests.factories import PASSWORD
 
 BOOKED = "booking_confirmation"
 WAY = (State.IN_REPAIR, State.QUALITY_CHECK, State.READY)
@@ -291,3 +293,32 @@ def test_the_link_of_an_invoice_leads_to_the_payment_while_something_is_owed(rea
     for name in ("STRIPE_SECRET_KEY", "PAYPAL_CLIENT_ID"):
         monkeypatch.setattr(app.config["SETTINGS"], name, "")
     assert documents._link(ready).endswith(f"/track/{ready.tracking_token}")
+
+
+@pytest.mark.usefixtures("till_open")
+def test_the_first_receipt_offers_the_account_and_no_password(ready, front_desk, stranger):
+    take(ready, 5_000, by=front_desk)
+    work()
+    take(ready, 5_000, by=front_desk)
+    work()
+
+    first, second = db.session.scalars(
+        select(OutboxMessage).where(OutboxMessage.template == "receipt").order_by(OutboxMessage.id)
+    )
+    address = "http://127.0.0.1:8000/account/forgot"
+    assert [address in mail.text for mail in (first, second)] == [True, False]
+    assert [address in mail.html for mail in (first, second)] == [True, False]
+    assert stranger.get("/account/forgot").status_code == 200
+
+
+@pytest.mark.usefixtures("till_open")
+def test_who_has_a_password_is_offered_no_account(ready, front_desk):
+    link = accounts.issue_link(ready.customer.email)
+    accounts.set_password(link.token, PASSWORD)
+    db.session.commit()
+    take(ready, 5_000, by=front_desk)
+
+    work()
+
+    receipt = db.session.scalars(select(OutboxMessage).where(OutboxMessage.template == "receipt")).one()
+    assert "/account/forgot" not in receipt.text + receipt.html
