@@ -19,6 +19,13 @@ PAGES = [
     "/admin/repairs/views/",
     "/admin/documents/",
     "/admin/documents/new/{number}",
+    "/admin/payments/",
+    "/admin/payments/?q=nobody",
+    "/admin/payments/{payment}",
+    "/admin/payments/disputes",
+    "/admin/till/",
+    "/admin/till/close",
+    "/admin/till/1",
     *[f"{TICKET}{part}" for part in ("", "/edit", "/move", "/assign")],
     *[
         f"/admin/{name}/"
@@ -52,7 +59,7 @@ def assert_sound(page):
 def test_page_is_sound(signed_in, number, theme, path):
     page = signed_in("ellie", color_scheme=theme, reduced_motion="reduce")
 
-    page.goto(path.format(number=number))
+    page.goto(path.format(number=number, payment=1))
     is_live(page)
 
     assert_sound(page)
