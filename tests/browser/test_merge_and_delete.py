@@ -227,13 +227,13 @@ def test_expected_booking_leaves_the_calendar_when_it_is_deleted(busy_shop, sign
 
 def test_mistake_is_deleted_by_keys_after_the_password(busy_shop, signed_in):
     number = api_booking(busy_shop.url)
+    page = signed_in("maya", viewport=DESKTOP)
     busy_shop.run("""
 from shop.extensions import db
 from shop.models.staff import SignIn
 db.session.query(SignIn).update({"sudo_at": None})
 db.session.commit()
 """)
-    page = signed_in("maya", viewport=DESKTOP)
     page.goto(f"/admin/repairs/{number}")
     menu = page.locator(".ticket-acts summary")
     menu.focus()
