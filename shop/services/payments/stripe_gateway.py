@@ -251,6 +251,7 @@ def _refund(refund) -> RefundSnapshot:
         ref=refund.id,
         amount=refund.amount,
         state=state,
+        has_moved=bool(refund.balance_transaction),
         key=_metadata(refund, "refund"),
         failure_code=(failure or "")[:60],
     )
