@@ -194,3 +194,14 @@ def test_a_currency_without_minor_units_is_paid_in_whole_ones(till, iphone, sess
     payment = till.pay(iphone, provider)
 
     assert (payment.state, payment.captured, payment.currency) == (PaymentState.PAID, 12_345, "JPY")
+
+
+def test_confirming_what_was_paid_before_finds_it_paid(till, iphone, simulator):
+    """We died after the provider's yes, and the customer tries another card."""
+    payment = till.start(iphone).payment
+    params = {"payment_method": "pm_card_visa", "return_url": "https://shop.example"}
+    simulator.stripe(simulator.key).v1.payment_intents.confirm(payment.provider_ref, params)
+
+    confirmed = attempts.confirm_payment(payment.id, method="pm_card_mastercard")
+
+    assert (confirmed.state, confirmed.method) == (PaymentState.PAID, "visa 4242")
