@@ -100,7 +100,7 @@ class StripeGateway:
             disputes: tuple = ()
             if charge and charge.captured:
                 refunds = tuple(self.client.v1.refunds.list({"payment_intent": ref, "limit": 100}).auto_paging_iter())
-            if charge and charge.disputed:
+            if charge and "disputed" in charge and charge.disputed:
                 disputes = tuple(self.client.v1.disputes.list({"payment_intent": ref}).auto_paging_iter())
             return self._snapshot(intent, refunds, disputes)
 
