@@ -174,6 +174,8 @@ class Settings(BaseSettings):
         _check_paypal(self)
         if self.ENABLE_REAL_PAYMENTS and not (self.STRIPE_SECRET_KEY or self.PAYPAL_CLIENT_ID):
             raise ValueError("ENABLE_REAL_PAYMENTS is on and no provider has keys: set those of Stripe or PayPal")
+        if self.ENABLE_REAL_PAYMENTS and self.has_invented_company:
+            raise ValueError("COMPANY_NAME is missing: real payments need a real name on their receipts and invoices")
         if not self.ENABLE_REAL_PAYMENTS:
             self._simulate()
         self.STRIPE_API_BASE = self.STRIPE_API_BASE or "https://api.stripe.com"

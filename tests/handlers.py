@@ -9,7 +9,8 @@ from shop.services import deliveries, subscriptions
 
 def install() -> None:
     """Every booking and every move has a mail."""
-    subscriptions.UNLESS.clear()
+    for owed in [owed for owed in subscriptions.UNLESS if subscriptions.MAIL in owed]:
+        del subscriptions.UNLESS[owed]
     deliveries.HANDLERS["mail"] = write
 
 

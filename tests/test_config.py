@@ -23,7 +23,9 @@ STRIPE_TEST = {"STRIPE_SECRET_KEY": "sk_test_1", "STRIPE_PUBLISHABLE_KEY": "pk_t
                "STRIPE_WEBHOOK_SECRET": "whsec_1"}  # fmt: skip
 STRIPE_LIVE = STRIPE_TEST | {"STRIPE_SECRET_KEY": "sk_live_1", "STRIPE_PUBLISHABLE_KEY": "pk_live_1"}
 PAYPAL = {"PAYPAL_CLIENT_ID": "A1", "PAYPAL_CLIENT_SECRET": "E1", "PAYPAL_WEBHOOK_ID": "W1"}
-REAL = {"ENABLE_REAL_PAYMENTS": "on"}
+COMPANY = {"COMPANY_NAME": "Acme Repairs Ltd", "COMPANY_ADDRESS": "1 High Street; Leeds LS1 4AB"}
+NAMELESS = {"ENABLE_REAL_PAYMENTS": "on"}
+REAL = NAMELESS | COMPANY
 
 NAMES_ON_REDIS = """
 from shop import create_app
@@ -197,6 +199,7 @@ def test_with_real_payments_a_provider_without_keys_is_not_offered(environment):
         (PAYPAL | {"PAYPAL_API_BASE": "https://api-m.paypal.com"}, "PAYPAL_API_BASE is the live address"),
         (PAYPAL | REAL | {"PAYPAL_API_BASE": "https://api-m.sandbox.paypal.com"}, "PAYPAL_API_BASE is an address for"),
         (REAL, "ENABLE_REAL_PAYMENTS is on and no provider has keys"),
+        (STRIPE_LIVE | NAMELESS, "COMPANY_NAME is missing"),
     ],
 )
 def test_keys_that_do_not_fit_stop_the_start_with_one_sentence_that_tells_no_key(environment, given, name):
@@ -209,7 +212,7 @@ def test_keys_that_do_not_fit_stop_the_start_with_one_sentence_that_tells_no_key
     sentence = str(stopped.value)
     assert sentence.startswith(f"Cannot start: {name}")
     assert sentence.endswith(".")
-    assert not any(value and value in sentence for key, value in given.items() if key != "ENABLE_REAL_PAYMENTS")
+    assert not any(value and value in sentence for key, value in given.items() if key not in REAL)
 
 
 def test_settings_do_not_show_their_secrets(environment):

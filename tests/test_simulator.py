@@ -15,7 +15,10 @@ def test_the_simulator_answers_below_its_path_and_only_to_our_keys(stranger, app
 
 
 def test_with_real_payments_there_is_no_simulator(tmp_path):
-    settings = load_settings(SHOP_DATA=tmp_path, LOG_LEVEL="ERROR", DATABASE_URL="", ENABLE_REAL_PAYMENTS=True, **LIVE)
+    settings = load_settings(
+        SHOP_DATA=tmp_path, LOG_LEVEL="ERROR", DATABASE_URL="", ENABLE_REAL_PAYMENTS=True, COMPANY_NAME="Acme Ltd",
+        COMPANY_ADDRESS="1 High Street", **LIVE,
+    )  # fmt: skip
 
     answer = create_app(settings).test_client().get("/simulator/v1/payment_intents")
 

@@ -8,7 +8,7 @@ from shop.api.prices import EXAMPLE
 from shop.extensions import db
 from shop.models.actor import CUSTOMER
 from shop.models.repair import Repair
-from shop.services import bookings, idempotency
+from shop.services import appointments, bookings, idempotency
 from shop.services.customers import CustomerDetails
 
 _SCOPE = "api.bookings"
@@ -28,11 +28,12 @@ def create_booking(headers: dict, body: dict):
     """Book a repair
 
     201 means that it is on disk. The same key and body again is the same booking and the same answer; the
-    same key with another body is refused. The price is ours, worked out at this moment.
+    same key with another body is refused. The price is ours, worked out at this moment. Where `due_now` is not 0
+    the place is kept until `held_until`: the payment confirms the booking, and without it the place is free again.
     """
     answer = idempotency.remembered(_SCOPE, headers["key"], body)
     if answer is None:
-        repair = bookings.create_booking(_request(body), actor=CUSTOMER, source="api")
+        repair = bookings.create_booking(_request(body), actor=CUSTOMER, source="api", pay=body.get("pay"))
         answer = _answer(repair)
         idempotency.remember(_SCOPE, headers["key"], answer)
         db.session.commit()
@@ -40,15 +41,22 @@ def create_booking(headers: dict, body: dict):
 
 
 def _request(body: dict) -> bookings.BookingRequest:
-    facts = body | {"repair_type_ids": tuple(body["repair_type_ids"]), "customer": CustomerDetails(**body["customer"])}
+    given = {name: value for name, value in body.items() if name != "pay"}
+    facts = given | {"repair_type_ids": tuple(body["repair_type_ids"]), "customer": CustomerDetails(**body["customer"])}
     return bookings.BookingRequest(**facts)
 
 
 def _answer(repair: Repair) -> dict:
+    settings, booking = current_app.config["SETTINGS"], appointments.get_booking(repair)
+    can_pay = repair.total and settings.online_providers
+    link = settings.BASE_URL + bookings.tracking_path(repair)
     return {
         "number": repair.number,
         "status": repair.status,
         "total": repair.total,
         "currency": repair.currency,
-        "tracking_url": current_app.config["SETTINGS"].BASE_URL + bookings.tracking_path(repair),
+        "tracking_url": link,
+        "due_now": booking.due_now,
+        "held_until": booking.held_until.strftime("%Y-%m-%dT%H:%M:%SZ") if booking.held_until else None,
+        "pay_url": f"{link}/pay" if can_pay else None,
     }

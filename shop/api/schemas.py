@@ -21,6 +21,7 @@ from shop.api.fields import (
 )
 from shop.locales import LOCALES
 from shop.models.catalogue import DeviceCategory
+from shop.models.payment_policy import PayChoice
 from shop.services.bookings import LONGEST_ADDRESS, LONGEST_PROBLEM, faults_of_parts
 from shop.services.catalogue import LARGEST_PAGE
 from shop.services.customers import LONGEST_EMAIL, LONGEST_NAME, LONGEST_PHONE
@@ -182,6 +183,13 @@ class BookingRequest(RepairChoice):
         load_default="", validate=at_most(LONGEST_ADDRESS), metadata=_about("Where to collect; for pickup.")
     )
     postcode = String(load_default="", validate=at_most(10), metadata=_about("For pickup."))
+    pay = String(
+        validate=one_of([way.value for way in PayChoice]),
+        metadata=_about(
+            "How it is paid: `later`, a `deposit` now or in `full` now. Left out, the first of these that is offered: "
+            "`later`, or `deposit` for what is urgent. One that is not offered is refused."
+        ),
+    )
 
     def handle_error(self, error, data, **_):
         """What is well formed and still of no use is named in the same answer."""
@@ -204,6 +212,19 @@ class Booking(Schema):
     total = fields.Integer(required=True, metadata=_about("Minor units."))
     currency = fields.String(required=True)
     tracking_url = fields.String(required=True, metadata={"format": "uri"})
+    due_now = fields.Integer(
+        required=True, metadata=_about("Minor units that must be paid for the booking to hold; 0 where it holds.")
+    )
+    held_until = fields.String(
+        required=True,
+        allow_none=True,
+        metadata=_about("Until then the place is kept for the payment; null where it holds.", format="date-time"),
+    )
+    pay_url = fields.String(
+        required=True,
+        allow_none=True,
+        metadata=_about("Where the customer pays online; null where nothing can be paid.", format="uri"),
+    )
 
 
 _TOKEN = validate.Regexp(rf"^[A-Za-z0-9_-]{{16,32}}{_END}", error=_l("This is not a booking's token."))

@@ -11,6 +11,7 @@ from shop.extensions import db, limiter
 from shop.models.booking import Booking, BookingDraft
 from shop.models.pricing import Quote
 from shop.models.repair import Repair
+from shop.models.workflow import State
 from shop.services import accounts, drafts, payment_view, pricing
 from shop.services.drafts import answers_of, first_incomplete
 
@@ -21,7 +22,7 @@ def confirmed(token: str):
     if draft.repair_id is None:
         return redirect(step_url(draft, first_incomplete(answers_of(draft))), 303)
     booking = booking_of(draft)
-    if booking.held_until is not None:
+    if booking.held_until is not None and booking.repair.status in (State.EXPECTED, State.CANCELLED):
         return redirect(url_for("booking.pay", token=token), 303)
     quote = db.session.get(Quote, booking.repair.quote_id) if booking.repair.quote_id else None
     return render_template(

@@ -8,7 +8,7 @@ from shop.booking.flow import bp, step_names, step_url
 from shop.extensions import db, limiter
 from shop.models.errors import Invalid
 from shop.models.workflow import State
-from shop.services import drafts
+from shop.services import booking_payments, drafts
 from shop.services.drafts import answers_of, first_incomplete
 
 _limit = limiter.limit("20 per minute; 120 per hour", methods=["POST"])
@@ -20,10 +20,10 @@ def pay(token: str):
     if draft.repair_id is None:
         return redirect(step_url(draft, first_incomplete(answers_of(draft))), 303)
     booking = booking_of(draft)
-    if booking.held_until is None and booking.repair.status != State.CANCELLED:
-        return redirect(url_for("booking.confirmed", token=token), 303)
-    if booking.repair.status == State.CANCELLED:
+    if booking.repair.status == State.CANCELLED and booking.held_until is not None:
         return render_template("booking/given_up.html", draft=draft, repair=booking.repair), 410
+    if not booking_payments.is_held(booking.repair_id):
+        return redirect(url_for("booking.confirmed", token=token), 303)
     names, repair = step_names(), booking.repair
     return checkout.page(
         repair, template="booking/pay.html", back_url=url_for("public.track", token=repair.tracking_token),

@@ -28,16 +28,18 @@ def review(draft: BookingDraft):
         db.session.commit()
         news = gettext("The price has changed since you saw it. Look at it once more, then book.")
         return _page(draft, form, status=409, news=news)
-    return _book(draft, quote, pay=form.pay.data or None)
+    return _book(draft, form, quote)
 
 
-def _book(draft: BookingDraft, quote: Quote, *, pay: str | None):
+def _book(draft: BookingDraft, form: ReviewForm, quote: Quote):
     token = draft.token
     try:
-        draft_bookings.book(draft, quote=quote, pay=pay)
+        draft_bookings.book(draft, quote=quote, pay=form.pay.data or None)
     except SlotFull as error:
         return _choose_again(token, error.message, status=409)
     except Invalid as error:
+        if "pay" in error.fields:
+            return _pay_otherwise(token, form, error)
         return _choose_again(token, " ".join(error.fields.values()), status=422)
     db.session.commit()
     return redirect(url_for("booking.confirmed", token=token), 303)
@@ -52,6 +54,13 @@ def _ways(draft: BookingDraft) -> list[tuple[PayChoice, int]]:
     total = price.total.amount
     offered = booking_payments.ways_to_pay(total=total, urgency=answers.urgency)
     return [booking_payments.choose(way, total=total, urgency=answers.urgency) for way in offered]
+
+
+def _pay_otherwise(token: str, form: ReviewForm, error: Invalid):
+    """Back to the same page, with the way that is proposed."""
+    db.session.rollback()
+    form.pay.data, form.pay.errors = None, [error.fields["pay"]]
+    return _page(drafts.get_draft(token), form, status=422)
 
 
 def _choose_again(token: str, news: str, *, status: int):

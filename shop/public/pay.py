@@ -18,6 +18,8 @@ _limit = limiter.limit("20 per minute; 120 per hour", methods=["POST"])
 @bp.get("/track/<token>/pay")
 def pay(token: str):
     repair = tracking.get_tracked(token)
+    if repair.tracking_token != token:
+        return redirect(url_for("public.pay", token=repair.tracking_token), 303)
     return checkout.page(
         repair, template="public/pay.html", back_url=url_for("public.track", token=token),
         pay_url=lambda provider: url_for("public.begin_payment", token=token, provider=provider),
@@ -53,7 +55,9 @@ def payment_return(token: str):
     draft = drafts.find_booked(tracking.get_tracked(token).id)
     if not is_paid:
         flash(words, "warning")
-        return redirect(url_for("booking.pay", token=draft.token) if draft else url_for("public.pay", token=token), 303)
+        is_in_wizard = draft and booking_payments.is_held(draft.repair_id)
+        back = url_for("booking.pay", token=draft.token) if is_in_wizard else url_for("public.pay", token=token)
+        return redirect(back, 303)
     if draft and booking_payments.is_new(draft.repair_id):
         return redirect(url_for("booking.confirmed", token=draft.token), 303)
     flash(gettext("Thank you: the payment has arrived."), "success")

@@ -86,6 +86,17 @@ def new_link(account_id: int) -> Link | None:
     return Link(email, _issue(account_id, Purpose.LINK, life=LINK_LIFE)) if email else None
 
 
+def is_to_be_offered(email: str) -> bool:
+    """True for an address that has no password yet: its owner can be told of the account."""
+    has_one = exists().where(CustomerAccount.email == email, CustomerAccount.password_hash.is_not(None))
+    return bool(email) and not db.session.scalar(select(has_one))
+
+
+def ask_path() -> str:
+    """The address at which a link is asked for, from the root of the site."""
+    return "/account/forgot"
+
+
 def link_path(token: str) -> str:
     """The address of a link, from the root of the site."""
     return f"/account/set-password/{token}"

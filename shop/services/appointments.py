@@ -31,6 +31,11 @@ def find_booking(repair: Repair) -> Booking | None:
     return db.session.scalar(query)
 
 
+def get_booking(repair: Repair) -> Booking:
+    """The same for a repair that was booked. Raises NoResultFound for a walk-in."""
+    return db.session.scalars(select(Booking).where(Booking.repair_id == repair.id)).one()
+
+
 @dataclass(frozen=True, slots=True)
 class Changed:
     """What became of an appointment, and how that is taken back; no step where nothing changed."""

@@ -22,8 +22,11 @@ from shop.services import appointments, ledger, slots
 from shop.services.confirmation import confirm_if_paid
 from shop.services.events import hold, record
 from shop.services.payments import attempts, refunds
+from shop.services.payments.settle import settle
 
 _NEW = timedelta(hours=1)
+NOT_WANTED = "The booking had been cancelled when the payment came"
+_UNPAID = "unpaid"
 TOO_LATE = "The time was taken when the payment came"
 
 
@@ -57,10 +60,17 @@ def asked_now(repair: Repair) -> tuple[Purpose, int]:
     balance = ledger.repair_balance(repair)
     if repair.status == State.CANCELLED:
         return Purpose.BALANCE, 0
-    if booking is not None and booking.held_until is not None:
+    if booking is not None and booking.held_until is not None and repair.status == State.EXPECTED:
         purpose = Purpose.FULL if booking.due_now >= balance.due else Purpose.DEPOSIT
         return purpose, attempts.amount_due(repair, purpose)
     return Purpose.BALANCE, max(balance.owed, 0)
+
+
+def is_held(repair_id: int) -> bool:
+    """True for a booking that still waits for its payment: its owner is in the wizard."""
+    query = select(Booking.id).join(Repair, Repair.id == Booking.repair_id)
+    waits = query.where(Booking.repair_id == repair_id, Booking.held_until.is_not(None))
+    return db.session.scalar(waits.where(Repair.status == State.EXPECTED)) is not None
 
 
 def is_new(repair_id: int) -> bool:
@@ -84,9 +94,12 @@ def give_up_unpaid(repair_id: int) -> bool:
     Providers are asked first, and each answer commits by itself: what has come meanwhile confirms the booking, what is
     still open is given up there.
     """
-    for payment_id in _undecided(repair_id):
-        attempts.cancel_payment(payment_id)
-        db.session.commit()
+    for step in (settle, attempts.cancel_payment):
+        for payment_id in _undecided(repair_id):
+            if _is_confirmed(repair_id):
+                return False
+            step(payment_id)
+            db.session.commit()
     repair = _lock(repair_id)
     booking = appointments.find_booking(repair)
     if booking is None or booking.held_until is None or repair.status != State.EXPECTED or confirm_if_paid(repair):
@@ -97,7 +110,7 @@ def give_up_unpaid(repair_id: int) -> bool:
     appointments.give_back_slot(repair)
     minutes = int((now - before).total_seconds() // 60)
     body = {
-        "from": State.EXPECTED, "to": State.CANCELLED, "minutes": minutes, "message": "none", "reason": "unpaid",
+        "from": State.EXPECTED, "to": State.CANCELLED, "minutes": minutes, "message": "none", "reason": _UNPAID,
     }  # fmt: skip
     record("repair.moved", repair, actor=SYSTEM, body=body)
     return True
@@ -106,21 +119,28 @@ def give_up_unpaid(repair_id: int) -> bool:
 def rescue(payment_id: int) -> str:
     """What becomes of money that came after its place was given back: `reseated`, `refunded` or `nothing` to do.
 
-    Nothing is written yet, the caller commits. A second call finds nothing to do. Staff see either in the log.
+    Only what ended for want of money is taken up again: what somebody has cancelled or merged stays so, and the money
+    goes back. Nothing is written yet, the caller commits. A second call finds nothing to do. Staff see either in the
+    log.
     """
     payment = refunds.lock_payment(payment_id)
     repair, booking = payment.repair, appointments.find_booking(payment.repair)
-    if payment.fault != Fault.LATE or repair.status != State.CANCELLED or booking is None or booking.held_until is None:
+    if payment.fault != Fault.LATE or booking is None or booking.held_until is None:
         return "nothing"
-    if _take_again(repair, booking):
-        payment.fault = ""
-        payment.version += 1
+    if repair.status != State.CANCELLED:
+        _forget_late(payment)
+        return "nothing"
+    left, was_given_up = refunds.refundable(payment), _ended_unpaid(repair)
+    if not left:
+        return "nothing"
+    on_its_way_back = payment.captured - payment.refunded - left
+    stays = ledger.repair_balance(repair).paid - on_its_way_back
+    if was_given_up and stays >= booking.due_now and _take_again(repair, booking):
+        _forget_late(payment)
         confirm_if_paid(repair)
         return "reseated"
-    left = refunds.refundable(payment)
-    if left:
-        refunds.request_refund(payment_id, left, TOO_LATE, actor=SYSTEM, is_own=True)
-    booking.held_until = None
+    reason = TOO_LATE if was_given_up else NOT_WANTED
+    refunds.request_refund(payment_id, left, reason, actor=SYSTEM, is_own=True)
     return "refunded"
 
 
@@ -141,10 +161,34 @@ def _take_again(repair: Repair, booking: Booking) -> bool:
 
 
 def _asked_for(repair: Repair) -> datetime | None:
-    """When the customer wanted to come: the log knows, the booking has given its time back."""
-    query = select(Event.body).where(Event.aggregate == f"repair:{repair.id}", Event.verb == "repair.booked")
-    slot = json.loads(db.session.scalars(query).one())["slot"]
+    """When the customer wanted to come at last: the log knows, the booking has given its time back."""
+    said = _last(repair, "repair.booked", "repair.rebooked", "repair.rebooking_undone")
+    slot = said.get("slot", said.get("to"))
     return datetime.fromisoformat(slot) if slot else None
+
+
+def _ended_unpaid(repair: Repair) -> bool:
+    ended = _last(repair, "repair.moved", "repair.merged")
+    return ended.get("to") == State.CANCELLED and ended.get("reason") == _UNPAID
+
+
+def _last(repair: Repair, *verbs: str) -> dict:
+    """What the last of these events of the repair says."""
+    query = select(Event.body).where(Event.aggregate == f"repair:{repair.id}", Event.verb.in_(verbs))
+    body = db.session.scalar(query.order_by(Event.version.desc()).limit(1))
+    return json.loads(body) if body else {}
+
+
+def _forget_late(payment: Payment) -> None:
+    if payment.fault and ledger.repair_balance(payment.repair).owed >= 0:
+        payment.fault = ""
+        payment.version += 1
+
+
+def _is_confirmed(repair_id: int) -> bool:
+    confirmed = db.session.scalar(select(Booking.confirmed_at).where(Booking.repair_id == repair_id))
+    db.session.rollback()
+    return confirmed is not None
 
 
 def _undecided(repair_id: int) -> list[int]:

@@ -67,9 +67,9 @@ def issue_invoice(repair: Repair, *, actor: Actor, buyer: Buyer | None = None, m
     country = country_of(repair)
     buyer = clean_buyer(buyer or customer_of(repair), seller_country=country)
     is_reverse = invoicing.is_reverse_charge(buyer, seller_country=country)
-    frame = _frame(DocumentKind.INVOICE, repair, buyer)
+    frame = frame_of(DocumentKind.INVOICE, repair, buyer)
     with force_locale(frame.locale):
-        lines = _lines(repair, country, is_reverse=is_reverse)
+        lines = lines_of(repair, country, is_reverse=is_reverse)
         figures = invoicing.totals(lines)
         paid = _paid(repair, frame)
         frame = _numbered(frame)
@@ -91,7 +91,7 @@ def issue_receipt(payment: Payment, *, actor: Actor, mailed: bool = True) -> Doc
         return found
     if payment.captured <= 0:
         raise Invalid({"payment": _("Nothing was paid yet, so there is no receipt.")})
-    frame = _frame(DocumentKind.RECEIPT, repair, customer_of(repair))
+    frame = frame_of(DocumentKind.RECEIPT, repair, customer_of(repair))
     balance = ledger.repair_balance(repair)
     frame = _numbered(frame)
     with force_locale(frame.locale):
@@ -128,7 +128,7 @@ def issue_credit_note(
         raise Invalid({"amount": _("No more than the rest of the invoice can be credited.")})
     was = figures_of(invoice)
     frame = replace(
-        _frame(DocumentKind.CREDIT_NOTE, repair, Buyer(**was["buyer"])), country=was["country"], locale=invoice.locale
+        frame_of(DocumentKind.CREDIT_NOTE, repair, Buyer(**was["buyer"])), country=was["country"], locale=invoice.locale
     )
     figures = invoicing.part(_figures_of(was), amount, before=before)
     number = number_of(invoice)
@@ -241,7 +241,8 @@ def _clean_reason(text: str) -> str:
     return reason
 
 
-def _frame(kind: DocumentKind, repair: Repair, buyer: Buyer) -> Frame:
+def frame_of(kind: DocumentKind, repair: Repair, buyer: Buyer) -> Frame:
+    """What a document of today would say of who, to whom and about what; it has no number yet."""
     country = country_of(repair)
     return Frame(
         kind=kind,
@@ -253,11 +254,18 @@ def _frame(kind: DocumentKind, repair: Repair, buyer: Buyer) -> Frame:
         # What the Brazilian law knows is written in its language.
         locale="pt_BR" if country == BRAZIL else repair.customer.locale,
         issued_at=utc_now(),
-        link=current_app.config["SETTINGS"].BASE_URL + tracking_path(repair),
+        link=_link(repair),
     )
 
 
-def _lines(repair: Repair, country: str, *, is_reverse: bool) -> tuple[Line, ...]:
+def _link(repair: Repair) -> str:
+    """The private page of the repair; while something is owed that can be paid online, the page to pay it on."""
+    settings = current_app.config["SETTINGS"]
+    owes = settings.online_providers and ledger.repair_balance(repair).owed > 0
+    return settings.BASE_URL + tracking_path(repair) + ("/pay" if owes else "")
+
+
+def lines_of(repair: Repair, country: str, *, is_reverse: bool) -> tuple[Line, ...]:
     """The lines of the price, and one more if they are not all of it."""
     rate = _vat_rate(country)
     lines = [Line(translated(line.label), line.amount, rate) for line in repair.lines]

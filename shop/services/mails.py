@@ -191,8 +191,25 @@ def _document_facts(repair: Repair, document: Document, locale: str) -> dict:
         "gross": Money(document.gross, document.currency),
         "due": Money(max(figures.get("due", 0), 0), document.currency),
         "corrects": figures.get("corrects", ""),
+        "account_url": f"{base}{accounts.ask_path()}" if _is_first_receipt(document, repair) else "",
         "pdf_url": f"{base}/track/{repair.tracking_token}/documents/{number}.pdf",
     }
+
+
+def _is_first_receipt(document: Document, repair: Repair) -> bool:
+    """Who has paid for the first time and has no password is told once that there is an account."""
+    if document.kind != DocumentKind.RECEIPT or not accounts.is_to_be_offered(repair.customer.email):
+        return False
+    earlier = (
+        select(Document.id)
+        .join(Repair, Repair.id == Document.repair_id)
+        .where(
+            Document.kind == DocumentKind.RECEIPT,
+            Document.id < document.id,
+            Repair.customer_id == repair.customer_id,
+        )
+    )
+    return db.session.scalar(earlier.limit(1)) is None
 
 
 def _skip(delivery: Owed, reason: str) -> None:

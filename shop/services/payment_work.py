@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 
 from shop.models.actor import SYSTEM
-from shop.services import booking_payments, documents
+from shop.services import billing, booking_payments, documents
 from shop.services.deliveries import Owed, handles
 from shop.services.payments import attempts, refunds, webhooks
-from shop.services.subscriptions import PAYMENTS, PLACES
+from shop.services.subscriptions import HANDED_OVER, PAYMENTS, PLACES
 
 
 @handles(PAYMENTS)
@@ -38,6 +39,16 @@ def _write_receipt(delivery: Owed) -> None:
     documents.issue_receipt(refunds.lock_payment(_body(delivery)["payment"]), actor=SYSTEM)
 
 
+def _write_invoice(delivery: Owed) -> None:
+    """A move that hands the device over; others are owed to nobody here."""
+    if _body(delivery)["to"] in HANDED_OVER:
+        billing.bill_handed_over(_key(delivery), version=delivery.event.version)
+
+
+def _write_credit_note(delivery: Owed) -> None:
+    billing.credit_refund(_body(delivery)["refund"], at=datetime.fromisoformat(delivery.event.at))
+
+
 def _rescue(delivery: Owed) -> None:
     booking_payments.rescue(_body(delivery)["payment"])
 
@@ -47,8 +58,10 @@ _WORK: dict[str, Callable[[Owed], None]] = {
     "provider_event.replayed": _hear,
     "payment.refund_requested": _send_refund,
     "payment.settled": _write_receipt,
+    "payment.refunded": _write_credit_note,
     "payment.superseded": _give_up,
     "payment.late": _rescue,
+    "repair.moved": _write_invoice,
 }
 
 

@@ -124,7 +124,7 @@ def _route(fact) -> tuple[str, ...]:
 
 def _delivery(fact, subscriber: str) -> dict:
     owed = {"event_id": fact.id, "subscriber": subscriber, "ordering_key": fact.aggregate}
-    held = held_until(fact.body)
+    held = held_until(fact.body, subscriber)
     return {**owed, "due_at": held} if held else owed
 
 

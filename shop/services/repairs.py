@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, select, text
@@ -19,8 +19,11 @@ from shop.models.staff import Staff
 from shop.models.workflow import State, Transition, find_transition, moves_from
 from shop.services import appointments, endings, holds, messages
 from shop.services.events import hold, record
+from shop.services.subscriptions import HANDED_OVER
 from shop.services.undo import MESSAGE, Step
 
+# Longer than anybody has to undo a move.
+BILLED_AFTER = timedelta(seconds=60)
 LONGEST_TEXT = 10_000
 LONGEST_SHORT_TEXT = 160
 
@@ -151,6 +154,9 @@ def _move(repair: Repair, transition: Transition, *, actor: Actor, send: message
     elif before["from"] == State.EXPECTED:
         before["booking"] = _arrival_facts(repair)
         body["due_at"] = appointments.note_arrival(repair, at=now).isoformat()
+    if transition.target in HANDED_OVER:
+        # Not before it is certain: an invoice is not taken back.
+        body["bills_at"] = (now + max(BILLED_AFTER, timedelta(seconds=send.held))).isoformat()
     recorded = record("repair.moved", repair, actor=actor, body=body)
     told = told and send.when != messages.When.NONE
     facts = {

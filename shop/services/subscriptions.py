@@ -25,6 +25,9 @@ TOLD_BY_MAIL = frozenset(
     }
 )
 
+# The device is out of the house: its work is billed.
+HANDED_OVER = frozenset({State.COLLECTED, State.SHIPPED})
+
 INNER = frozenset(State) - TOLD_BY_MAIL
 
 SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
@@ -33,7 +36,7 @@ SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "repair.payment_awaited": (PLACES,),
     "repair.confirmed": (MAIL,),
     "repair.reseated": (),
-    "repair.moved": (MAIL,),
+    "repair.moved": (MAIL, PAYMENTS),
     "repair.rebooked": (MAIL,),
     "repair.missed": (MAIL,),
     "repair.rebooking_undone": (),
@@ -68,7 +71,7 @@ SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "payment.mismatched": (),
     "payment.amount_refused": (),
     "payment.refund_requested": (PAYMENTS,),
-    "payment.refunded": (),
+    "payment.refunded": (PAYMENTS,),
     "payment.refund_failed": (),
     "payment.disputed": (),
     "payment.dispute_closed": (),
@@ -133,6 +136,11 @@ def _tells_nobody(body: dict) -> bool:
     return body.get("to") in INNER or body.get("message") == "none"
 
 
+def _bills_nothing(body: dict) -> bool:
+    """Who gets a device back that could not be repaired pays nothing by itself."""
+    return body.get("to") not in HANDED_OVER or body.get("from") == State.UNREPAIRABLE
+
+
 def _awaits_payment(body: dict) -> bool:
     return bool(body.get("due_now"))
 
@@ -150,6 +158,7 @@ UNLESS: dict[tuple[str, str], Callable[[dict], bool]] = {
     # Confirmed, and told, with the payment.
     ("repair.booked", MAIL): _awaits_payment,
     ("repair.moved", MAIL): _tells_nobody,
+    ("repair.moved", PAYMENTS): _bills_nothing,
     ("repair.rebooked", MAIL): _is_untold,
     ("repair.missed", MAIL): _is_untold,
     ("document.issued", MAIL): _is_untold,
@@ -173,7 +182,8 @@ def owed_to(verb: str, body: str) -> tuple[str, ...]:
     return tuple(name for name in names if (verb, name) not in UNLESS or not UNLESS[verb, name](facts))
 
 
-def held_until(body: str) -> datetime | None:
-    """Before this moment nothing of the event leaves the shop; None: it leaves at once. Decided by who acted."""
-    moment = json.loads(body).get("leaves_at") if '"leaves_at"' in body else None
+def held_until(body: str, subscriber: str = MAIL) -> datetime | None:
+    """Before this moment nothing of the event goes to this subscriber; None: it goes at once. Decided by who acted."""
+    name = "bills_at" if subscriber == PAYMENTS else "leaves_at"
+    moment = json.loads(body).get(name) if f'"{name}"' in body else None
     return datetime.fromisoformat(moment) if moment else None

@@ -20,7 +20,7 @@ def stored() -> int:
 
 
 def test_a_booking_is_on_disk_when_201_arrives(client_program, frozen, session):
-    answer = client_program.book(bookings.body(slot_start=SLOT, urgency="express"))
+    answer = client_program.book(bookings.body(slot_start=SLOT))
 
     session.rollback()
     repair = session.scalars(select(Repair)).one()
@@ -32,9 +32,72 @@ def test_a_booking_is_on_disk_when_201_arrives(client_program, frozen, session):
         "total": repair.total,
         "currency": "GBP",
         "tracking_url": f"http://127.0.0.1:8000/track/{repair.tracking_token}",
+        "due_now": 0,
+        "held_until": None,
+        "pay_url": f"http://127.0.0.1:8000/track/{repair.tracking_token}/pay",
     }
     assert (booking.source, booking.slot.taken) == ("api", 1)
     assert session.scalars(select(Event.verb)).all() == ["repair.booked"]
+
+
+def test_an_urgent_booking_waits_for_its_deposit(client_program, frozen, session):
+    answer = client_program.book(bookings.body(slot_start=SLOT, urgency="express"))
+
+    session.rollback()
+    repair, booking = session.scalars(select(Repair)).one(), session.scalars(select(Booking)).one()
+    assert answer.status_code == 201
+    assert (answer.json["status"], answer.json["due_now"]) == ("expected", round(repair.total * 0.25))
+    assert answer.json["held_until"] == "2026-11-24T10:30:00Z"
+    assert (repair.waiting_on, booking.due_now, booking.slot.taken) == ("payment", answer.json["due_now"], 1)
+    assert session.scalars(select(Event.verb).order_by(Event.id)).all() == ["repair.booked", "repair.payment_awaited"]
+
+
+@pytest.mark.parametrize(
+    ("urgency", "pay", "share"),
+    [("standard", "later", 0), ("standard", "full", 1), ("express", "deposit", 0.25), ("same_day", "full", 1)],
+)
+def test_a_booking_is_paid_as_was_chosen(client_program, frozen, urgency, pay, share):
+    answer = client_program.book(bookings.body(urgency=urgency, pay=pay))
+
+    assert answer.status_code == 201
+    assert answer.json["due_now"] == round(answer.json["total"] * share)
+    assert (answer.json["held_until"] is None) == (not share)
+
+
+@pytest.mark.parametrize(
+    ("urgency", "pay"),
+    [("express", "later"), ("standard", "deposit"), ("standard", "cash"), ("standard", ""), ("standard", 1)],
+)
+def test_a_way_to_pay_that_is_not_offered_is_refused_by_name(client_program, frozen, urgency, pay):
+    answer = client_program.book(bookings.body(urgency=urgency, pay=pay))
+
+    assert (answer.status_code, [fault["field"] for fault in answer.json["errors"]]) == (422, ["pay"])
+    assert stored() == 0
+
+
+def test_what_a_program_books_can_be_paid_by_the_program(client_program, session, till):
+    booked = client_program.book(bookings.body(urgency="express")).json
+    token = booked["tracking_url"].rpartition("/")[2]
+    begun = client_program.post(
+        "/payments/stripe/payment-intent", {"booking": token, "purpose": "deposit"}, Idempotency_Key="pay"
+    )
+    done = client_program.post(
+        "/payments/stripe/confirm",
+        {"booking": token, "payment": begun.json["payment"], "payment_method": "pm_card_visa"},
+    )
+
+    session.rollback()
+    assert (begun.json["amount"], done.json["state"]) == (booked["due_now"], "paid")
+    assert session.scalars(select(Booking)).one().confirmed_at is not None
+
+
+def test_where_nothing_is_paid_online_there_is_no_address_to_pay_at(client_program, app, monkeypatch):
+    for name in ("STRIPE_SECRET_KEY", "PAYPAL_CLIENT_ID"):
+        monkeypatch.setattr(app.config["SETTINGS"], name, "")
+
+    answer = client_program.book(bookings.body(urgency="express")).json
+
+    assert (answer["due_now"], answer["held_until"], answer["pay_url"]) == (0, None, None)
 
 
 def test_a_booking_costs_what_the_price_said(client_program, frozen):

@@ -1,6 +1,7 @@
 import pytest
 
 from tests.booking.walk import Visitor
+from tests.payments import simulator, till  # noqa: F401
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import event
 
 from shop.extensions import db
+from tests.payments import simulator, till  # noqa: F401
 
 
 @pytest.fixture

@@ -10,13 +10,16 @@ from sqlalchemy import func, select, text
 from shop.extensions import db
 from shop.models.booking import Booking, Slot
 from shop.models.customer import Customer, Device, is_imei
+from shop.models.document import Document
 from shop.models.errors import Invalid
 from shop.models.event import Delivery, Event
+from shop.models.payment import Dispute, Drawer, Payment, Refund
 from shop.models.repair import Note, Repair, RepairLine
 from shop.models.saved_view import SavedView
 from shop.models.staff import Staff
 from shop.models.workflow import OPEN, find_transition
-from shop.services import audit, demo, relay, team
+from shop.services import audit, demo, documents, drawers, ledger, ledger_check, relay, team
+from tests import factories
 
 MONDAY = datetime(2026, 11, 23, 11, 0, tzinfo=UTC)
 COUNT = 200
@@ -189,6 +192,77 @@ def test_fill_with_indexes_taken_down_puts_all_of_them_up_again(app, monkeypatch
     db.session.commit()
 
     assert _definitions() == before
+
+
+def test_fill_has_what_was_handed_over_paid_and_the_books_agree(busy_shop):
+    payments = db.session.scalars(select(Payment)).all()
+    states = Counter(payment.state for payment in payments)
+    ways = Counter(payment.provider for payment in payments)
+
+    assert ledger_check.verify() == []
+    assert set(ways) == {"cash", "terminal", "stripe", "paypal"}
+    assert states["paid"] > 50
+    assert {payment.livemode for payment in payments if payment.provider in ("stripe", "paypal")} == {False}
+    assert [payment.fault for payment in payments if payment.fault] == ["overpaid"]
+    assert db.session.scalars(select(Dispute.state)).all() == ["open"]
+    assert db.session.scalar(select(func.count()).select_from(Refund)) >= 1
+    assert all(payment.settled_at <= MONDAY for payment in payments)
+
+
+def test_fill_leaves_sessions_of_the_till_of_which_the_last_is_open(busy_shop):
+    sessions = db.session.scalars(select(Drawer).order_by(Drawer.id)).all()
+    counter = db.session.scalars(select(Payment).where(Payment.provider.in_(("cash", "terminal")))).all()
+
+    assert len(sessions) > 10
+    assert [drawer.closed_at is None for drawer in sessions] == [False] * (len(sessions) - 1) + [True]
+    assert all(payment.drawer_id for payment in counter)
+    assert all(drawer.counted - drawer.banked == drawer.float_amount for drawer in sessions[:-1])
+    in_drawer = drawers.expected_in(sessions[-1])
+    assert ledger.balance("cash", currency="GBP") == in_drawer
+
+
+def test_fill_issues_documents_of_the_newest_in_the_order_of_time(busy_shop):
+    papers = db.session.scalars(select(Document).order_by(Document.series, Document.year, Document.number)).all()
+
+    kinds = Counter(paper.kind for paper in papers)
+    assert kinds["receipt"] >= kinds["invoice"] > 20
+    for series in {paper.series for paper in papers}:
+        issued = [paper.issued_at for paper in papers if paper.series == series]
+        assert issued == sorted(issued)
+    assert documents.pdf_of(papers[0])[:5] == b"%PDF-"
+    billed = [paper.repair_id for paper in papers if paper.kind == "invoice"]
+    disputed_or_double = db.session.scalars(
+        select(Payment.repair_id).where((Payment.fault != "") | Payment.disputes.any())
+    ).all()  # fmt: skip
+    for repair in db.session.scalars(select(Repair).where(Repair.id.in_(set(billed) - set(disputed_or_double)))):
+        assert ledger.repair_balance(repair).owed == 0
+
+
+def test_fill_confirms_urgent_bookings_by_their_deposits(app):
+    demo.fill(400, open_count=300, seed=7, now=MONDAY)
+    db.session.commit()
+
+    deposits = db.session.scalars(select(Payment).where(Payment.purpose == "deposit")).all()
+    assert deposits
+    for payment in deposits:
+        booking = db.session.scalars(select(Booking).where(Booking.repair_id == payment.repair_id)).one()
+        assert (payment.repair.status, payment.state) == ("expected", "paid")
+        assert (booking.due_now, booking.held_until) == (payment.captured, None)
+        assert booking.confirmed_at == payment.settled_at
+    assert ledger_check.verify() == []
+
+
+def test_fill_of_a_shop_with_a_till_leaves_it_alone(app, front_desk):
+    drawers.open_drawer(
+        factories.location(), currency="GBP", float_amount=5_000, minimum_float=2_000, actor=front_desk.actor
+    )
+    db.session.commit()
+    demo.fill(120, seed=7, now=MONDAY)
+    db.session.commit()
+
+    assert db.session.scalar(select(func.count()).select_from(Drawer)) == 1
+    assert set(db.session.scalars(select(Payment.provider))) <= {"stripe", "paypal"}
+    assert ledger_check.verify() == []
 
 
 def test_fill_needs_at_least_one(app):

@@ -111,7 +111,7 @@ def test_inner_moves_are_owed_to_nobody(app, frozen, session, technician):
 
 
 def test_inner_moves_owed_by_an_older_release_are_skipped_with_a_reason(app, frozen, session, technician, monkeypatch):
-    monkeypatch.setattr(subscriptions, "UNLESS", {})
+    monkeypatch.delitem(subscriptions.UNLESS, ("repair.moved", subscriptions.MAIL))
     repair = book()
     move(repair, State.DIAGNOSING, by=technician)
 

@@ -30,6 +30,7 @@ from shop.services.demo.foresight import Foresight
 from shop.services.demo.hours import OpenTime
 from shop.services.demo.intake import Counter, Intake
 from shop.services.demo.log import Fact, Log
+from shop.services.demo.money import Money
 from shop.services.demo.people import COLLEAGUES, PASSWORD, email_of
 from shop.services.demo.rosters import enter_rosters
 from shop.services.demo.rows import LineRow, NoteRow, RepairRow, TagRow
@@ -75,7 +76,7 @@ def fill(
     now: datetime | None = None,
     advance: Callable[[int], object] = lambda _: None,
 ) -> Filled:
-    """Adds `count` repairs with customers, devices, prices, notes and events; the caller commits, once.
+    """Adds `count` repairs with customers, devices, prices, notes, payments and events; the caller commits, once.
 
     `open_count` of them are open; without it about 0.4 %, but never fewer than 47. The newest 2,000 have the full
     history of their events, older ones a single `repair.imported`. Nothing is owed: the events are sealed here,
@@ -90,7 +91,7 @@ def fill(
         save_demo_views()
     rebuild = take_down_indexes(_TABLES) if is_first and count >= REBUILD_FROM and _is_postgresql() else []
     opened = max(FEWEST_OPEN, round(count * OPEN_SHARE)) if open_count is None else open_count
-    filling = _Filling(count, min(count, opened), crew=crew, now=now or utc_now(), rng=random.Random(seed))
+    filling = _Filling(count, min(count, opened), crew=crew, now=now or utc_now(), seed=seed)
     enter_rosters(filling.location, now=filling.now)
     filling.run(advance)
     put_up_indexes(rebuild)
@@ -122,7 +123,8 @@ def _crew() -> Crew:
 class _Filling:
     """One run: the repairs in the order of their arrival, written a batch at a time."""
 
-    def __init__(self, count: int, open_count: int, *, crew: Crew, now: datetime, rng: random.Random):
+    def __init__(self, count: int, open_count: int, *, crew: Crew, now: datetime, seed: int):
+        rng = random.Random(seed)
         models = list(db.session.scalars(select(DeviceModel).order_by(DeviceModel.brand, DeviceModel.name)))
         if not models:
             raise Invalid({"repairs": "Load the reference data first: flask --app wsgi seed."})
@@ -142,6 +144,7 @@ class _Filling:
         self.desk = Desk(self.location, now=now, time=self.time, rng=rng)
         self.sorting = Sorting(self.location, rng=rng)
         self.foresight = Foresight(time=self.time, now=now)
+        self.money = Money(self.location, now=now, crew=crew, rng=random.Random(f"money {seed}"))
         self.log = Log()
         self.recent: list[Fact] = []
 
@@ -153,7 +156,8 @@ class _Filling:
         self._write_expected()
         self.desk.write()
         advance(self.expected)
-        self.log.append(sorted(self.recent, key=lambda fact: fact.at))
+        self.money.write()
+        self.log.append(sorted([*self.recent, *self.money.till.facts], key=lambda fact: fact.at))
         self.foresight.write()
 
     def _arrivals(self) -> Iterator[float]:
@@ -170,7 +174,7 @@ class _Filling:
         for (index, begun), repair_id, customer_id, device_id in zip(batch, *ids, strict=True):
             intake = self.counter.serve(self.time.at(begun), customer_id=customer_id, device_id=device_id)
             story = self._story(index, begun, intake)
-            repairs.append(self._repair(repair_id, intake, story))
+            repairs.append(self.money.settle(self._repair(repair_id, intake, story), story))
             self.desk.came(repairs[-1], story)
             self.foresight.saw(repairs[-1], intake, story)
             lines += _lines(repair_id, intake)
@@ -203,7 +207,8 @@ class _Filling:
             for happening in story.happenings:
                 happening.actor = f"staff:{self.crew.counter}"
             story.happenings.insert(0, begun)
-            repairs.append(self._repair(repair_id, intake, story)._replace(location_id=self.location.id))
+            row = self._repair(repair_id, intake, story)._replace(location_id=self.location.id)
+            repairs.append(self.money.deposit(row, story))
             lines += _lines(repair_id, intake)
             self.recent += _facts(repair_id, story.happenings)
         for model, rows in (

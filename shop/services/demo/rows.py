@@ -118,3 +118,112 @@ class DetailRow(NamedTuple):
     event_id: int
     salt: str
     body: str
+
+
+class PaymentRow(NamedTuple):
+    id: int
+    key: str
+    repair_id: int
+    provider: str
+    purpose: str
+    amount: int
+    currency: str
+    state: str
+    provider_ref: str | None
+    charge_ref: str | None
+    method: str
+    captured: int
+    refunded: int
+    fee: int
+    tendered: int | None
+    failure_code: str
+    fault: str
+    livemode: bool
+    drawer_id: int | None
+    actor: str
+    created_at: datetime
+    settled_at: datetime | None
+    version: int
+
+
+class RefundRow(NamedTuple):
+    id: int
+    key: str
+    payment_id: int
+    amount: int
+    state: str
+    reason: str
+    provider_ref: str | None
+    failure_code: str
+    actor: str
+    created_at: datetime
+    settled_at: datetime | None
+
+
+class DisputeRow(NamedTuple):
+    payment_id: int
+    provider_ref: str
+    amount: int
+    currency: str
+    reason: str
+    state: str
+    due_by: datetime
+    opened_at: datetime
+
+
+class DrawerRow(NamedTuple):
+    id: int
+    location_id: int
+    currency: str
+    opened_by: int
+    opened_at: datetime
+    float_amount: int
+    minimum_float: int
+    closed_by: int | None
+    closed_at: datetime | None
+    counted: int | None
+    expected: int | None
+    difference: int | None
+    banked: int | None
+    note: str
+    version: int
+
+
+class TransactionRow(NamedTuple):
+    id: int
+    key: str
+    kind: str
+    repair_id: int | None
+    payment_id: int | None
+    drawer_id: int | None
+    currency: str
+    at: datetime
+    actor: str
+    memo: str
+
+
+class EntryRow(NamedTuple):
+    transaction_id: int
+    account: str
+    amount: int
+    currency: str
+    repair_id: int | None
+
+
+class DocumentRow(NamedTuple):
+    id: int
+    key: str
+    kind: str
+    series: str
+    year: int
+    number: int
+    repair_id: int
+    payment_id: int | None
+    corrects_id: int | None
+    issued_at: datetime
+    currency: str
+    net: int
+    tax: int
+    gross: int
+    locale: str
+    content: str

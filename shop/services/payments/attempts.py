@@ -145,7 +145,8 @@ def find_payment(token: str, key: str) -> Payment:
         .join(Repair, Repair.id == Payment.repair_id)
         .where(Repair.tracking_token == token, Payment.key == key, Payment.provider.in_(ONLINE))
     )
-    payment = db.session.scalar(query)
+    # PostgreSQL takes no NUL, not even to look for it.
+    payment = None if "\x00" in token + key else db.session.scalar(query)
     if payment is None:
         raise NotFound(no_such_payment())
     return payment

@@ -1,0 +1,66 @@
+"""Documents that nobody asks for: the invoice when a device is handed over, the credit note when money goes back."""
+
+import json
+from datetime import datetime
+
+from flask_babel import force_locale
+from flask_babel import gettext as _
+from sqlalchemy import select
+
+from shop.extensions import db
+from shop.models.actor import SYSTEM
+from shop.models.document import Document
+from shop.models.event import Event
+from shop.models.payment import Refund, RefundState
+from shop.models.repair import Repair
+from shop.models.workflow import State
+from shop.services import documents, endings, ledger, repairs
+
+
+def bill_handed_over(repair_id: int, *, version: int) -> Document | None:
+    """The invoice of a repair that left the house with the move of this version; the caller commits.
+
+    None where that was undone, where it was cancelled or merged since, and where it costs nothing. A second call gives
+    back the first invoice.
+    """
+    repair = _lock(repair_id)
+    if repair is None or repair.total <= 0 or repair.status == State.CANCELLED:
+        return None
+    if endings.find_merge(repair) or _is_undone(repair, version):
+        return None
+    return documents.issue_invoice(repair, actor=SYSTEM)
+
+
+def credit_refund(refund_id: int, *, at: datetime) -> Document | None:
+    """The credit note for money that left at this moment, if it had been billed before; the caller commits.
+
+    Never for more than is owed since: what was paid too much, or was credited by hand before, is not billed any more.
+    A second call gives back the first credit note.
+    """
+    refund = db.session.get(Refund, refund_id)
+    repair = refund and _lock(refund.payment.repair_id)
+    if refund is None or repair is None or refund.state == RefundState.FAILED:
+        return None
+    invoice = documents.find_invoice(repair)
+    if invoice is None or invoice.issued_at > at:
+        return None
+    left = invoice.gross - documents.credited(invoice)
+    amount = min(refund.amount, ledger.repair_balance(repair).owed, left)
+    if amount <= 0:
+        return None
+    with force_locale(invoice.locale):
+        # What staff wrote as the reason is theirs.
+        reason = _("Refund")
+    return documents.issue_credit_note(invoice, reason=reason, key=f"refund:{refund.id}", actor=SYSTEM, amount=amount)
+
+
+def _lock(repair_id: int) -> Repair | None:
+    number = db.session.scalar(select(Repair.number).where(Repair.id == repair_id))
+    return repairs.lock_repair(number, merged=True) if number else None
+
+
+def _is_undone(repair: Repair, version: int) -> bool:
+    later = select(Event.body).where(
+        Event.aggregate == f"repair:{repair.id}", Event.verb == "repair.move_undone", Event.version > version
+    )
+    return any(json.loads(body).get("undoes") == version for body in db.session.scalars(later))

@@ -1,0 +1,1 @@
+from tests.payments import iphone, simulator, till, verbs  # noqa: F401
