@@ -12,6 +12,7 @@ from benchmarks.environment import BUILD, PROJECT, Database
 from benchmarks.fanout import FanoutResult
 from benchmarks.jobs import JobsResult
 from benchmarks.live import LiveResult
+from benchmarks.money import MoneyResult
 from benchmarks.pages import CHANGED, Target
 from benchmarks.screens import Screen, spread
 from benchmarks.staff import StaffResult
@@ -111,6 +112,34 @@ def live_goals(result: LiveResult) -> list[Goal]:
 def jobs_goals(result: JobsResult) -> list[Goal]:
     rate = result.median("both") / result.median("bare")
     return [Goal("Relay and deliveries a second, to a bare SKIP LOCKED loop", rate, least=0.8)]
+
+
+def money_goals(result: MoneyResult) -> list[Goal]:
+    # A day of the large shop holds more rows: that one is shown, not compared.
+    compared = [sizes for name, sizes in result.lists.items() if name != "a day"]
+    slowest = max(max(sizes.values()) / min(sizes.values()) for sizes in compared)
+    return [
+        Goal("Webhook, 95th percentile, one after the other", result.p95("single"), most=50, unit="ms"),
+        Goal(f"Burst of {len(result.burst)} webhooks, lost", result.lost, most=0, unit=""),
+        Goal("The same, not dealt with by a job", result.unhandled, most=0, unit=""),
+        Goal("List of payments, a million to the small shop, the worst case", slowest, most=1.3),
+    ]
+
+
+def money_table(result: MoneyResult) -> str:
+    single, burst = sorted(result.single), sorted(result.burst)
+    sizes = next(iter(result.lists.values()))
+    lines = [
+        "| | p50 / p95 ms |",
+        "|---|---|",
+        f"| webhook, one after the other | {single[len(single) // 2]:.1f} / {result.p95('single'):.1f} |",
+        f"| webhook, in the burst over 8 connections | {burst[len(burst) // 2]:.1f} / {result.p95('burst'):.1f} |",
+        "",
+        f"| list of payments | {' | '.join(f'{size:,} ms' for size in sizes)} |",
+        "|---|---|---|",
+    ]
+    lines += [f"| {name} | {' | '.join(f'{one:.1f}' for one in row.values())} |" for name, row in result.lists.items()]
+    return "\n".join(lines)
 
 
 def staff_goals(result: StaffResult) -> list[Goal]:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks import effort, environment, fanout, jobs, live, pages, report, screens, staff, status
+from benchmarks import effort, environment, fanout, jobs, live, money, pages, report, screens, staff, status
 from benchmarks.environment import Database
 
-PARTS = ("list", "screens", "status", "fanout", "live", "jobs", "staff", "effort")
+PARTS = ("list", "screens", "status", "fanout", "live", "jobs", "money", "staff", "effort")
 
 
 def main() -> None:
@@ -88,6 +88,11 @@ def _jobs(_large, small, options):
     return "Relay and deliveries", report.jobs_table(result), report.jobs_goals(result), asdict(result)
 
 
+def _money(large, small, options):
+    result = money.measure(large, small, burst=200 if options.quick else 1_000, rounds=options.rounds)
+    return "Money", report.money_table(result), report.money_goals(result), asdict(result)
+
+
 def _staff(large, _small, options):
     result = staff.measure(large, seconds=20 if options.quick else 300)
     title = f"{result.people} people at work for {result.seconds:.0f} seconds"
@@ -104,7 +109,7 @@ def _effort(large, _small, options):
 
 _MEASURES = {
     "list": _list, "screens": _screens, "status": _status, "fanout": _fanout, "live": _live, "jobs": _jobs,
-    "staff": _staff, "effort": _effort,
+    "money": _money, "staff": _staff, "effort": _effort,
 }  # fmt: skip
 
 

@@ -54,6 +54,18 @@ start_redis() {
     TEST_REDIS_URL="redis://127.0.0.1:$port/0"
 }
 
+# An independent stand-in for Stripe, in an environment of its own: its own libraries are older than ours.
+find_localstripe() {
+    wanted=localstripe==1.15.10 home="$BUILD/localstripe"
+    if [ -z "${LOCALSTRIPE:-}" ] && [ ! -x "$home/bin/localstripe" ]; then
+        echo "Installing $wanted (once)"
+        { python -m venv "$home" && "$home/bin/pip" install -q --disable-pip-version-check "$wanted"; } \
+            >"$BUILD/localstripe.log" 2>&1 || rm -rf "$home"
+    fi
+    [ -n "${LOCALSTRIPE:-}" ] || { [ -x "$home/bin/localstripe" ] && LOCALSTRIPE="$home/bin/localstripe"; } || LOCALSTRIPE=""
+    export LOCALSTRIPE
+}
+
 find_postgresql() {
     TEST_POSTGRESQL_URL="${TEST_POSTGRESQL_URL:-postgresql+psycopg://127.0.0.1:5432/postgres}"
     postgresql_answers "$TEST_POSTGRESQL_URL" && return

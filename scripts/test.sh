@@ -3,10 +3,12 @@
 set -eu
 . scripts/services.sh
 find_services
+find_localstripe
 MISSING=0
 missing PostgreSQL "$TEST_POSTGRESQL_URL" "everything on PostgreSQL, workers, faults on PostgreSQL"
 missing Redis "$TEST_REDIS_URL" "jobs through RQ, live updates between processes"
 missing Chromium "$CHROMIUM" "the browser tests"
+missing localstripe "$LOCALSTRIPE" "the smoke run of Stripe's path"
 if [ "$MISSING" = 1 ] && [ "${CI:-}" = true ]; then
     echo "CI runs every suite: failing."
     exit 1

@@ -253,7 +253,7 @@ class World:
             return self.draft if rule.endpoint.startswith("booking.") else self.token
         if rule.endpoint == "public.document" and name == "number":
             return self.document_number
-        fixed = {"filename": "favicon.svg", "locale": "en", "kind": "svg", "export_type": "csv"}
+        fixed = {"filename": "favicon.svg", "locale": "en", "kind": "svg", "export_type": "csv", "provider": "stripe"}
         return fixed[name] if name in fixed else getattr(self, name)
 
 

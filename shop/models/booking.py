@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from shop.extensions import db
@@ -60,11 +60,17 @@ class Booking(db.Model):
     slot: Mapped[Slot | None] = relationship()
 
 
+_BOOKED = text("repair_id IS NOT NULL")
+
+
 class BookingDraft(db.Model):
     """What a visitor has filled in so far, under an unguessable link that works on any device."""
 
     __tablename__ = "booking_drafts"
-    __table_args__ = (Index("ix_booking_drafts_expires_at", "expires_at"),)
+    __table_args__ = (
+        Index("ix_booking_drafts_expires_at", "expires_at"),
+        Index("ix_booking_drafts_repair_id", "repair_id", postgresql_where=_BOOKED, sqlite_where=_BOOKED),
+    )
 
     token: Mapped[str] = mapped_column(String(32), primary_key=True)
     data: Mapped[str] = mapped_column(Text, default="{}")

@@ -180,7 +180,10 @@ def find_invoice(repair: Repair) -> Document | None:
 
 
 def papers_of(repair: Repair) -> list[Paper]:
-    """The documents of a repair, and of the tickets that were merged into it, the newest first. One statement."""
+    """The documents of a repair, and of its customer's tickets that were merged into it, the newest first.
+
+    One statement.
+    """
     query = select(
         Document.id, Document.kind, Document.series, Document.year, Document.number, Document.issued_at,
         Document.gross, Document.currency,
@@ -380,7 +383,9 @@ def _find(key: str) -> Document | None:
 
 
 def _belongs_to(repair: Repair):
-    merged = select(MergedRepair.repair_id).where(MergedRepair.into_id == repair.id)
+    """Its own, and those of the same customer's duplicates: a ticket of somebody else may be merged into it too."""
+    duplicates = select(MergedRepair.repair_id).join(Repair, Repair.id == MergedRepair.repair_id)
+    merged = duplicates.where(MergedRepair.into_id == repair.id, Repair.customer_id == repair.customer_id)
     return (Document.repair_id == repair.id) | Document.repair_id.in_(merged)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, Select, func, or_, select
+from sqlalchemy import Row, Select, and_, func, or_, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from shop import database
@@ -14,7 +14,16 @@ from shop.models.actor import Actor
 from shop.models.base import utc_now
 from shop.models.customer import Customer
 from shop.models.errors import NotFound
-from shop.models.payment import UNDECIDED, Dispute, DisputeState, Payment, PaymentState, ProviderCall, ProviderEvent
+from shop.models.payment import (
+    ONLINE,
+    UNDECIDED,
+    Dispute,
+    DisputeState,
+    Payment,
+    PaymentState,
+    ProviderCall,
+    ProviderEvent,
+)
 from shop.models.repair import Repair
 from shop.services import numbers, queue
 from shop.services.events import record
@@ -174,7 +183,9 @@ def _searched(q: str):
     if number and number.kind == "ticket":
         return Payment.repair_id == select(Repair.id).where(Repair.number == number.key).scalar_subquery(), False
     if "_" in q or (q.isascii() and q.isalnum() and q == q.upper() and any(map(str.isdigit, q))):
-        return or_(Payment.provider_ref == q, Payment.charge_ref == q), False
+        # Its index begins with the provider.
+        is_attempt = and_(Payment.provider.in_(sorted(ONLINE)), Payment.provider_ref == q)
+        return or_(is_attempt, Payment.charge_ref == q), False
     filters = parse_filters({"view": "all", "q": q})
     ids = queue.ids(filters, me=0, day_ends=utc_now(), most=MOST_TICKETS + 1)
     return Payment.repair_id.in_(list(ids[:MOST_TICKETS])), len(ids) > MOST_TICKETS

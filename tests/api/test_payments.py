@@ -171,6 +171,10 @@ def test_many_requests_at_once_are_one_attempt_and_one_charge(app, client_progra
         client = type(client_program)(app)
         start.wait(timeout=20)
         begun = client.post(BEGIN["stripe"], {"booking": token}, Idempotency_Key=f"key-{number % 4}")
+        if begun.status_code == 422:
+            # Who comes late finds it paid.
+            answers.append(begun.json["errors"][0]["message"])
+            return
         body = {"booking": token, "payment": begun.json["payment"], "payment_method": "pm_card_visa"}
         answers.append(client.post(FINISH["stripe"], body).json["state"])
 
@@ -180,7 +184,8 @@ def test_many_requests_at_once_are_one_attempt_and_one_charge(app, client_progra
     for thread in threads:
         thread.join(timeout=60)
 
-    assert answers == ["paid"] * 8
+    assert len(answers) == 8
+    assert set(answers) <= {"paid", "There is nothing to pay."}
     assert [payment.captured for payment in payments()] == [20_000]
     assert till.books("stripe") == till.balance("stripe")
 

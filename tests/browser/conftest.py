@@ -19,6 +19,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
 from shop.services.demo import PASSWORD as DEMO_PASSWORD
+from tests.browser.beside import Beside
 from tests.browser.console import SERVERS
 from tests.translations import compile_catalogues
 
@@ -57,10 +58,13 @@ class LiveServer:
     data: Path
     environment: dict[str, str] = field(repr=False)
     process: subprocess.Popen | None = field(default=None, repr=False)
+    beside: Beside | None = field(default=None, repr=False)
 
     def run(self, code: str) -> str:
-        lines = "\n    ".join(code.strip().splitlines())
-        return self.python("-c", f"from shop import create_app\nwith create_app().app_context():\n    {lines}")
+        if self.beside is None:
+            with (self.data / "beside.log").open("a") as log:
+                self.beside = Beside(self.environment, log)
+        return self.beside.run(code.strip())
 
     def python(self, *arguments: str) -> str:
         command = [sys.executable, *arguments]
@@ -76,6 +80,9 @@ class LiveServer:
         _wait_until_it_answers(f"{self.url}/healthz", self.process, log=self.data / "server.log")
 
     def stop(self) -> None:
+        if self.beside:
+            self.beside.stop()
+            self.beside = None
         if self.process:
             self.process.terminate()
             self.process.wait(timeout=30)
@@ -115,6 +122,7 @@ def filled_shop(tmp_path_factory) -> Path:
         "from shop.extensions import db\nfrom shop.models.saved_view import RoleView\n"
         "db.session.query(RoleView).delete()\ndb.session.commit()"
     )
+    server.stop()
     return server.data
 
 

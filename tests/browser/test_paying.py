@@ -114,7 +114,9 @@ def test_paypal_in_its_window(page, live_server):
     opened.value.get_by_role("button", name="Approve").or_(opened.value.locator("button.primary")).first.click()
 
     expect(page.get_by_role("heading", level=1)).to_contain_text("Booked.")
-    money = _until(live_server, "paypal@example.com", lambda money: _is_done(money) and "created" not in money["states"])
+    money = _until(
+        live_server, "paypal@example.com", lambda money: _is_done(money) and "created" not in money["states"]
+    )
     # The card's attempt that the page had begun is given up.
     assert (money["states"], money["wrong"]) == (["cancelled", "paid"], [])
 

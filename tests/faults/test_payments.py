@@ -16,7 +16,7 @@ import stripe
 from sqlalchemy import func, select
 
 from shop.extensions import db
-from shop.models.errors import ProviderDown
+from shop.models.errors import ProviderDown, ProviderRefused
 from shop.models.event import Event
 from shop.models.payment import EventState, Payment, PaymentState, ProviderEvent, Refund, RefundState
 from shop.services import ledger, ledger_check
@@ -189,7 +189,9 @@ class Life:
             attempts.lock_by_token(self.repair.tracking_token), provider, purpose, actor=self.person.actor
         )
         db.session.commit()
-        attempts.open_payment(payment.id)
+        # What is left to pay can be less than a provider takes.
+        with suppress(ProviderRefused):
+            attempts.open_payment(payment.id)
 
     def pays(self) -> None:
         payment = self._one(Payment.provider_ref.is_not(None))

@@ -394,6 +394,17 @@ def test_papers_of_a_duplicate_are_found_at_the_ticket_that_stays(priced, sessio
     assert documents.issue_invoice(stays, actor=SYSTEM).id != sold.id
 
 
+def test_papers_of_another_customers_duplicate_are_not_shown_to_the_customer_of_the_ticket_that_stays(priced, session):
+    stays = factories.repair(customer=factories.customer("João Silva", email="joao@example.com"))
+    sold = invoice(priced)
+    session.add(MergedRepair(repair_id=priced.id, into_id=stays.id))
+    session.commit()
+
+    assert documents.papers_of(stays) == []
+    with pytest.raises(NotFound):
+        documents.get_document_of(stays, documents.number_of(sold))
+
+
 def test_what_is_issued_passes_the_check_of_the_books(priced):
     payment = pay(priced, 17_010)
     documents.issue_receipt(payment, actor=SYSTEM)

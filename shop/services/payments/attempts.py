@@ -1,6 +1,5 @@
 """One attempt to pay: its amount is ours, its row is committed before the provider hears of it."""
 
-from contextlib import suppress
 from dataclasses import dataclass
 
 from flask import current_app
@@ -103,10 +102,11 @@ def confirm_payment(payment_id: int, *, method: str) -> Payment:
     def ask(payment: Seen) -> Snapshot:
         gateway, ref = gateway_of(payment.provider), _ref(payment)
         key, back = payment.idempotency_key(f"confirm-{method}"), return_url(payment.tracking_token, payment.key)
-        # What it is afterwards says why.
-        with suppress(Declined):
-            gateway.confirm(ref, idempotency_key=key, method=method, return_url=back)
-        return gateway.read(ref)
+        try:
+            return gateway.confirm(ref, idempotency_key=key, method=method, return_url=back)
+        except Declined:
+            # What it is now says why.
+            return gateway.read(ref)
 
     return settle_by(payment_id, ask)
 

@@ -45,11 +45,15 @@ class Fee:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundSnapshot:
-    """`key` is our name of it, empty for one that was made at the provider's own site."""
+    """`key` is our name of it, empty for one that was made at the provider's own site.
+
+    `has_moved` says whether money has left what the provider holds for us, also if it has come back since.
+    """
 
     ref: str
     amount: int
     state: RefundState
+    has_moved: bool
     key: str = ""
     failure_code: str = ""
 

@@ -336,6 +336,7 @@ def _refund(refund: dict) -> RefundSnapshot:
             amount=amount_of(refund["amount"]),
             # A pending one has not left our balance yet.
             state=_REFUND_STATES.get(refund["status"], RefundState.REQUESTED),
+            has_moved=refund["status"] == "COMPLETED",
             key=refund.get("custom_id") or "",
             failure_code=str((refund.get("status_details") or {}).get("reason") or "")[:60],
         )

@@ -14,6 +14,7 @@ from shop.models.base import utc_now
 from shop.models.ledger import Account, Kind, LedgerEntry, LedgerTransaction, payout_posting
 from shop.models.payment import UNDECIDED, Payment, Provider, Reconciliation
 from shop.services import ledger
+from shop.services.payments import attempts
 from shop.services.payments.gateway import Line, ProviderDown, ProviderRefused, gateway_of
 from shop.services.payments.settle import settle
 
@@ -21,6 +22,7 @@ log = structlog.get_logger(__name__)
 
 # Whoever pays may take so long; then what became of it is asked.
 PATIENCE = timedelta(hours=1)
+GIVEN_UP_AFTER = timedelta(days=1)
 _AT_ONCE = 500
 _BOOKED = (Kind.PAYMENT, Kind.REFUND, Kind.REFUND_FAILED, Kind.DISPUTE, Kind.DISPUTE_WON)
 # The list names the payment but not what we call the movement.
@@ -38,6 +40,7 @@ def reconcile(provider: Provider | str, day: date) -> Reconciliation:
     lonely = _not_listed(provider, day, lines)
     asked = {*_differing(provider, lines), *(payment_id for _, payment_id in lonely), *_forgotten(provider, day)}
     settled = sum(_ask(payment_id) for payment_id in sorted(asked))
+    _give_up_unopened(provider)
     _book_payouts(provider, lines)
     with database.reading():
         differences = [*_differences(provider, lines), *(words for words, _ in lonely)]
@@ -233,6 +236,22 @@ def _forgotten(provider: Provider, day: date) -> list[int]:
         found = list(db.session.scalars(query))
         db.session.rollback()
     return found
+
+
+def _give_up_unopened(provider: Provider) -> None:
+    """Attempts that the provider never opened, or whose answer never came: nobody holds what it takes to pay them."""
+    with database.reading():
+        query = select(Payment.id).where(
+            Payment.provider == provider,
+            Payment.state.in_(UNDECIDED),
+            Payment.provider_ref.is_(None),
+            Payment.created_at < utc_now() - GIVEN_UP_AFTER,
+        )
+        found = list(db.session.scalars(query))
+        db.session.rollback()
+    for payment_id in found:
+        attempts.cancel_payment(payment_id)
+        db.session.commit()
 
 
 def _book_payouts(provider: Provider, lines: list[Line]) -> None:

@@ -275,7 +275,7 @@ def _bring_refund(payment: Payment, told: RefundSnapshot) -> None:
     if was == RefundState.FAILED or (was == RefundState.SETTLED and told.state != RefundState.FAILED):
         return
     refund.state = told.state
-    if told.state in _MOVED:
+    if told.has_moved or told.state in _MOVED or was in _MOVED:
         _post_once(
             payment, f"refund:{told.ref}", Kind.REFUND, refund_posting(payment.provider, refund.amount),
             memo=f"refund {refund.id}",
@@ -285,7 +285,7 @@ def _bring_refund(payment: Payment, told: RefundSnapshot) -> None:
     if told.state in _MOVED and was not in _MOVED:
         record_fact("payment.refunded", payment, refund=refund.id, amount=refund.amount)
     if told.state == RefundState.FAILED:
-        if was in _MOVED:
+        if told.has_moved or was in _MOVED:
             _post_once(
                 payment, f"refund:{told.ref}:failed", Kind.REFUND_FAILED,
                 failed_refund_posting(payment.provider, refund.amount),

@@ -100,36 +100,26 @@ class StripeGateway:
             disputes: tuple = ()
             if charge and charge.captured:
                 refunds = tuple(self.client.v1.refunds.list({"payment_intent": ref, "limit": 100}).auto_paging_iter())
-            if charge and charge.disputed:
+            if charge and "disputed" in charge and charge.disputed:
                 disputes = tuple(self.client.v1.disputes.list({"payment_intent": ref}).auto_paging_iter())
             return self._snapshot(intent, refunds, disputes)
 
     def confirm(self, ref: str, *, idempotency_key: str, method: str, return_url: str) -> Snapshot:
-        params = {"payment_method": method, "return_url": return_url, **_EXPANDED}
-        with _translated():
-            return self._snapshot(
-                self.client.v1.payment_intents.confirm(ref, params, {"idempotency_key": idempotency_key})
-            )
+        params = {"payment_method": method, "return_url": return_url}
+        with _settled_before(), _translated():
+            self.client.v1.payment_intents.confirm(ref, params, {"idempotency_key": idempotency_key})
+        return self.read(ref)
 
     def capture(self, ref: str, *, idempotency_key: str, amount: int | None = None) -> Snapshot:
         params = {} if amount is None else {"amount_to_capture": amount}
-        try:
-            with _translated():
-                self.client.v1.payment_intents.capture(ref, params, {"idempotency_key": idempotency_key})
-        except ProviderRefused as error:
-            # It was taken, or given up, before: what it is now is the answer.
-            if error.reason != "payment_intent_unexpected_state":
-                raise
+        with _settled_before(), _translated():
+            self.client.v1.payment_intents.capture(ref, params, {"idempotency_key": idempotency_key})
         return self.read(ref)
 
     def cancel(self, ref: str, *, idempotency_key: str) -> Snapshot:
         params = {"cancellation_reason": "abandoned"}
-        try:
-            with _translated():
-                self.client.v1.payment_intents.cancel(ref, params, {"idempotency_key": idempotency_key})
-        except ProviderRefused as error:
-            if error.reason != "payment_intent_unexpected_state":
-                raise
+        with _settled_before(), _translated():
+            self.client.v1.payment_intents.cancel(ref, params, {"idempotency_key": idempotency_key})
         return self.read(ref)
 
     def refund(self, snapshot_ref: str, charge_ref: str, *, amount: int, currency: str, key: str) -> RefundSnapshot:
@@ -179,6 +169,16 @@ class StripeGateway:
             client_secret=intent.client_secret or "",
             next_url=action.redirect_to_url.url if action and action.type == "redirect_to_url" else "",
         )
+
+
+@contextmanager
+def _settled_before():
+    """Inside, it may turn out to be taken or given up before: what it is now is then the answer."""
+    try:
+        yield
+    except ProviderRefused as error:
+        if error.reason != "payment_intent_unexpected_state":
+            raise
 
 
 @contextmanager
@@ -251,6 +251,7 @@ def _refund(refund) -> RefundSnapshot:
         ref=refund.id,
         amount=refund.amount,
         state=state,
+        has_moved=bool(refund.balance_transaction),
         key=_metadata(refund, "refund"),
         failure_code=(failure or "")[:60],
     )

@@ -79,7 +79,12 @@ def test_many_who_pay_at_the_same_moment_charge_once(till, iphone, app, simulato
     def customer():
         with app.app_context():
             start.wait(timeout=20)
-            payment = attempts.start_payment(attempts.lock_by_token(token), "stripe", "full", actor=CUSTOMER)
+            try:
+                payment = attempts.start_payment(attempts.lock_by_token(token), "stripe", "full", actor=CUSTOMER)
+            except Invalid:
+                # Who comes late finds it paid.
+                results.append("nothing to pay")
+                return
             db.session.commit()
             attempts.open_payment(payment.id)
             db.session.commit()
@@ -94,7 +99,7 @@ def test_many_who_pay_at_the_same_moment_charge_once(till, iphone, app, simulato
         thread.join(timeout=60)
 
     assert len(results) == 12
-    assert set(results) == {(results[0][0], PaymentState.PAID)}
+    assert len(set(results) - {"nothing to pay"}) == 1
     assert [intent.amount_received for intent in intents(simulator)] == [20_000]
     assert till.books("stripe") == till.balance("stripe")
 
@@ -189,3 +194,14 @@ def test_a_currency_without_minor_units_is_paid_in_whole_ones(till, iphone, sess
     payment = till.pay(iphone, provider)
 
     assert (payment.state, payment.captured, payment.currency) == (PaymentState.PAID, 12_345, "JPY")
+
+
+def test_confirming_what_was_paid_before_finds_it_paid(till, iphone, simulator):
+    """We died after the provider's yes, and the customer tries another card."""
+    payment = till.start(iphone).payment
+    params = {"payment_method": "pm_card_visa", "return_url": "https://shop.example"}
+    simulator.stripe(simulator.key).v1.payment_intents.confirm(payment.provider_ref, params)
+
+    confirmed = attempts.confirm_payment(payment.id, method="pm_card_mastercard")
+
+    assert (confirmed.state, confirmed.method) == (PaymentState.PAID, "visa 4242")

@@ -9,7 +9,7 @@ from shop.models.actor import SYSTEM
 from shop.models.ledger import Kind, payment_posting
 from shop.models.payment import Payment, PaymentState, Reconciliation
 from shop.services import ledger, ledger_check
-from shop.services.payments import refunds
+from shop.services.payments import attempts, refunds
 from shop.services.payments.gateway import ProviderDown
 from shop.services.payments.reconcile import reconcile, reconcile_due
 
@@ -160,3 +160,28 @@ def test_the_command_says_what_differs(till, iphone, app, simulator):
     assert bad.exit_code == 1
     assert "payment of +700 GBP is not in our books." in bad.stderr
     assert bad.stdout == f"stripe, {today()}: 2 compared, 0 mended, 1 differ.\n"
+
+
+def test_a_refund_that_came_and_went_unheard_is_in_the_books_twice(till, iphone, simulator):
+    payment = till.pay(iphone, method="pm_card_refundFail")
+    simulator.stripe(simulator.key).v1.refunds.create({"payment_intent": payment.provider_ref, "amount": 900})
+    till.control("/advance-time", seconds=10)
+
+    row = reconcile("stripe", today())
+
+    assert (row.settled, differences(row)) == (1, [])
+    assert payment.refunded == 0
+    assert ledger_check.verify() == []
+
+
+def test_what_was_never_opened_is_given_up_after_a_day(till, iphone, session):
+    payment = attempts.start_payment(attempts.lock_by_token(iphone.tracking_token), "stripe", "full", actor=SYSTEM)
+    session.commit()
+    reconcile("stripe", today())
+    still = payment.state
+    payment.created_at -= timedelta(days=2)
+    session.commit()
+
+    reconcile("stripe", today())
+
+    assert (still, payment.state) == (PaymentState.CREATED, PaymentState.CANCELLED)

@@ -136,7 +136,8 @@ def test_while_the_provider_is_away_the_webhook_waits_and_says_why(till, iphone,
     till.work()
     row = stored()[-1]
     failed = row.state, row.error.partition(":")[0]
-    waiting = db.session.scalars(select(Delivery.state).where(Delivery.subscriber == "payments")).all()
+    owed = select(Delivery.state).join(Event, Event.id == Delivery.event_id)
+    waiting = db.session.scalars(owed.where(Event.verb == "provider_event.received")).all()
 
     monkeypatch.setattr(app.config["SETTINGS"], "STRIPE_API_BASE", base)
     app.extensions["shop_gateways"].clear()
