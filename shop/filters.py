@@ -100,3 +100,5 @@ def init_app(app: Flask) -> None:
     ):  # fmt: skip
         app.jinja_env.filters[function.__name__] = function
     app.jinja_env.globals["get_locale"] = get_locale
+    # Said on every page.
+    app.jinja_env.globals["test_mode"] = not app.config["SETTINGS"].ENABLE_REAL_PAYMENTS

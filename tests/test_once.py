@@ -232,6 +232,7 @@ def test_what_scripts_post_by_themselves_carries_a_key_or_is_named():
         "wizard.js": "says what is typed; the last report holds",
         "draft_store.js": "the same, for the staff",
         "after_action.js": "says what one likes; twice is the same",
+        "pay.js": "speaks to the API, which has keys of its own",
     }
     bare = [
         path.name

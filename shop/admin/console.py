@@ -140,7 +140,6 @@ def _shell() -> dict:
     return {
         "nav": navigation(),
         "role_label": ROLE_LABELS[current_user.role],
-        "test_mode": True,
         "keymap": keymap,
         **_check_in(),
     }

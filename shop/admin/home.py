@@ -7,11 +7,12 @@ from urllib.parse import urlencode
 from flask import request
 from flask_admin import AdminIndexView, expose
 from flask_babel import gettext as _
-from flask_babel import ngettext
+from flask_babel import ngettext, to_user_timezone
 from flask_login import current_user
 
 from shop.admin.access import requires
 from shop.admin.console import Guarded, show
+from shop.admin.money import WAYS
 from shop.admin.queue_rows import day_ends
 from shop.models.base import utc_now
 from shop.models.permissions import Role
@@ -50,6 +51,8 @@ class Home(Guarded, AdminIndexView):
             pressing=dashboard.pressing(current_user.actor, day_ends=end, state=state),
             ready=dashboard.waiting_longest(state=state), ready_figure=_ready(counts), ready_value=work.ready_value,
             handed_over=dashboard.handed_over_today(day_ends=end, state=state), handed_url=_url(_HANDED_TODAY),
+            takings=dashboard.taken_today(day_ends=end, state=state) if current_user.may("payment.view") else None,
+            ways=WAYS, today=to_user_timezone(utc_now()).date(),
             load=_load(branch, state), coming=_coming(state), may_take=current_user.may("repair.take"),
         )  # fmt: skip
 

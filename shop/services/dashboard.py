@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, func, literal_column, or_, select
+from sqlalchemy import bindparam, case, func, literal_column, or_, select
 
 from shop.extensions import db
 from shop.models.actor import Actor
 from shop.models.base import UtcDateTime, utc_now
 from shop.models.customer import Customer, Device
+from shop.models.ledger import Account, Kind, LedgerEntry, LedgerTransaction
+from shop.models.payment import Dispute, DisputeState, Payment
 from shop.models.permissions import Role
 from shop.models.promise import Outlook
 from shop.models.repair import Repair
@@ -61,6 +63,9 @@ _PRESSING_ME = _cut(*_DUE, *_MINE, order=_BY_DUE, most=MOST_PRESSING)
 _READY = _cut(Repair.status == State.READY.value, order=(Repair.status_since, Repair.id), most=MOST_READY)
 
 
+_WAYS = (Account.CASH, Account.TERMINAL, Account.STRIPE, Account.PAYPAL)
+
+
 @dataclass(frozen=True, slots=True)
 class HandedOver:
     """Repairs that went back to their owners today: how many, and what they come to in each currency."""
@@ -70,12 +75,23 @@ class HandedOver:
 
 
 @dataclass(frozen=True, slots=True)
+class Takings:
+    """Money of today by the books: what came by each way and currency, and what went back. Minor units."""
+
+    came: tuple[tuple[str, str, int], ...]
+    back: tuple[tuple[str, str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Alerts:
     """What is wrong with the shop's machinery, as far as this person may know."""
 
     undelivered: int = 0
     locked: tuple[tuple[int, str, datetime], ...] = ()
     relay_seconds: float = 0.0
+    faulty_payments: int = 0
+    disputes: int = 0
+    answer_by: datetime | None = None
 
 
 def pressing(actor: Actor, *, day_ends: datetime, state: LogState) -> Sequence:
@@ -123,6 +139,30 @@ def handed_over_today(*, day_ends: datetime, state: LogState) -> HandedOver:
     )
 
 
+def taken_today(*, day_ends: datetime, state: LogState) -> Takings:
+    """By the ledger, read from the index on its time."""
+    begins = day_ends - timedelta(days=1)
+    came = case((LedgerTransaction.kind == Kind.PAYMENT, LedgerEntry.amount), else_=0)
+    back = case((LedgerTransaction.kind != Kind.PAYMENT, -LedgerEntry.amount), else_=0)
+    query = (
+        select(LedgerEntry.account, LedgerEntry.currency, func.sum(came), func.sum(back))
+        .join(LedgerTransaction, LedgerTransaction.id == LedgerEntry.transaction_id)
+        .where(
+            LedgerTransaction.at >= begins,
+            LedgerTransaction.at < day_ends,
+            LedgerTransaction.kind.in_((Kind.PAYMENT, Kind.REFUND, Kind.REFUND_FAILED)),
+            LedgerEntry.account.in_(_WAYS),
+        )
+        .group_by(LedgerEntry.account, LedgerEntry.currency)
+    )
+    rows = recall(state, ("taken", begins), lambda: _rows(query, {}))
+    ordered = sorted(rows, key=lambda row: (_WAYS.index(row[0]), row[1]))
+    return Takings(
+        tuple((way, currency, int(sum_)) for way, currency, sum_, _ in ordered if sum_),
+        tuple((way, currency, int(sum_)) for way, currency, _, sum_ in ordered if sum_),
+    )
+
+
 def alerts(actor: Actor) -> Alerts:
     """Read anew each time: a delivery that dies and a wrong password are no events of a ticket."""
     now = utc_now()
@@ -131,10 +171,21 @@ def alerts(actor: Actor) -> Alerts:
         query = select(Staff.id, Staff.name, Staff.locked_until).where(Staff.locked_until > now).order_by(Staff.name)
         locked = tuple((row.id, row.name, row.locked_until) for row in db.session.execute(query))
     lag = relay.lag_seconds() if actor.may("health.view") else 0.0
+    faulty, disputes, answer_by = _money_trouble() if actor.may("payment.view") else (0, 0, None)
     return Alerts(
+        faulty_payments=faulty, disputes=disputes, answer_by=answer_by,
         undelivered=len(outbox.list_troubles()) if actor.may("outbox.view") else 0, locked=locked,
         relay_seconds=lag if lag > LAG_LIMIT_SECONDS else 0.0,
     )  # fmt: skip
+
+
+def _money_trouble() -> tuple[int, int, datetime | None]:
+    """Payments that a person must look at, and open disputes with the first day of an answer. One statement."""
+    is_open = Dispute.state.in_((DisputeState.OPEN, DisputeState.ANSWERED))
+    faulty = select(func.count()).select_from(Payment).where(Payment.fault != "").scalar_subquery()
+    query = select(faulty, func.count(Dispute.id), func.min(Dispute.due_by)).where(is_open)
+    row = db.session.execute(query).one()
+    return row[0], row[1], row[2]
 
 
 def _rows(statement, values: dict) -> Sequence:

@@ -5,10 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 from sqlalchemy import event as sa_event
+from sqlalchemy import select
 
 from shop.extensions import db
 from shop.models.actor import CUSTOMER, SYSTEM
 from shop.models.event import Delivery, DeliveryState, Event
+from shop.models.payment import Dispute, Payment
 from shop.models.permissions import Role
 from shop.models.promise import Forecast, Outlook
 from shop.models.repair import Repair
@@ -173,8 +175,7 @@ def test_value_of_today_is_that_of_what_was_handed_over(browser_of, busy, manage
     page = browser_of(manager).get("/admin/").text
 
     assert "2 repairs handed over" in page
-    assert "£20.00" in page.partition("Value today")[2]
-    assert "Payments are not recorded here yet." in page
+    assert "£20.00" in page.partition("Money today")[2]
     assert "£126.00" in page  # three ready at £42
 
 
@@ -244,8 +245,8 @@ def test_dashboard_takes_few_statements_and_none_more_with_more_repairs(app, bro
     sent.clear()
     browser.get("/admin/")
 
-    assert first <= 24  # it also reads the staff
-    assert later <= 20
+    assert first <= 26  # it also reads the staff
+    assert later <= 22
     assert len([text for text in sent if not text.startswith("BEGIN")]) <= 8  # nothing has changed since
 
 
@@ -257,3 +258,53 @@ def test_closed_work_can_be_filtered_by_when(browser_of, busy, manager):
     assert rows_of(browser, "/admin/repairs/?view=closed&closed=30d") == 6
     assert rows_of(browser, "/admin/repairs/?view=open&closed=30d") == 0
     assert rows_of(browser, "/admin/repairs/?view=closed&closed=yesterday") == 0
+
+
+def test_money_of_today_is_that_of_the_books(browser_of, manager, front_desk, technician, cracked_iphone, session):
+    cracked_iphone.total = 20_000
+    session.commit()
+    desk = browser_of(front_desk)
+    desk.post("/admin/till/open", data={"float": "50", "minimum": "0"})
+    for way, amount in (("cash", "120"), ("terminal", "80")):
+        desk.post(f"/admin/repairs/{cracked_iphone.number}/pay", data={"amount": amount, "provider": way})
+    payment = session.scalars(select(Payment).where(Payment.provider == "cash")).one()
+    browser_of(manager).post(
+        f"/admin/repairs/{cracked_iphone.number}/payments/{payment.id}/refund", data={"amount": "20", "reason": "Late"}
+    )
+
+    shown = " ".join(
+        re.sub("<[^>]+>", " ", browser_of(manager).get("/admin/").text.partition("Money today")[2]).split()
+    )
+
+    assert shown.startswith("Cash £120.00 Card terminal £80.00 Cash, given back −£20.00")
+    assert "Card terminal" not in browser_of(technician).get("/admin/").text
+
+
+def test_payments_in_trouble_need_somebody(browser_of, manager, technician, cracked_iphone, session):
+    facts = {"repair_id": cracked_iphone.id, "purpose": "full", "amount": 100, "currency": "GBP", "actor": "customer"}
+    payment = Payment(provider="stripe", state="paid", captured=100, fault="late", **facts)
+    session.add(payment)
+    session.flush()
+    due_by = datetime(2026, 12, 4, 12, tzinfo=UTC)
+    session.add(Dispute(payment_id=payment.id, provider_ref="dp_1", amount=100, currency="GBP", due_by=due_by))
+    session.commit()
+
+    page = browser_of(manager).get("/admin/").text
+
+    assert "1 payment to be looked at" in page
+    assert "1 dispute is open" in page
+    assert "answer by Fri 4 Dec, 12:00" in page
+    assert "dispute" not in browser_of(technician).get("/admin/").text
+
+
+@pytest.mark.parametrize(("real", "words"), [(False, "Test mode: no real money"), (True, "Real payments")])
+def test_every_page_says_whether_money_is_real(app, browser_of, owner, stranger, monkeypatch, real, words):
+    monkeypatch.setitem(app.jinja_env.globals, "test_mode", not real)
+    app.jinja_env.cache.clear()
+    browser = browser_of(owner)
+
+    console = browser.get("/admin/payments/").text
+    public = [stranger.get(path).text for path in ("/", "/book/", "/login")]
+
+    assert words in console
+    assert ["Test mode: no real money" in page for page in public] == [not real] * 3

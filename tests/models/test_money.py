@@ -132,6 +132,6 @@ def test_typed_amount_is_read_as_people_mean_it(typed, currency, minor):
     assert read_money(typed, currency) == minor
 
 
-@given(amount=st.integers(-(10**12), 10**12), currency=st.sampled_from(["GBP", "BRL", "JPY", "EUR"]))
+@given(amount=st.integers(-(10**11), 10**11), currency=st.sampled_from(["GBP", "BRL", "JPY", "EUR"]))
 def test_field_shows_an_amount_as_it_is_read(amount, currency):
     assert read_money(plain_money(amount, currency), currency) == amount
