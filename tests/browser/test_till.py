@@ -1,4 +1,4 @@
-"""The counter: cash with change by keys alone, the card terminal, money back, and the till from its count to its report."""
+"""The counter: cash with change by keys alone, the card terminal, money back, and the till from count to report."""
 
 import re
 
