@@ -1,4 +1,4 @@
-"""The counter: cash with change by keys alone, the card terminal, money back; the till from its count to its report."""
+"""The counter: cash with change by keys alone, the card terminal, money back, and the till from count to report."""
 
 import re
 
@@ -146,4 +146,3 @@ def test_the_till_is_counted_closed_reported_and_opened_again(signed_in, look):
     expect(page.get_by_role("heading", name=re.compile("Open since"))).to_be_visible()
     page.get_by_role("link", name="X report").click()
     expect(page.get_by_role("heading", name="X report")).to_be_visible()
-    assert_sound(page)
