@@ -39,7 +39,6 @@ class Party(StrEnum):
     US = "us"
     CUSTOMER = "customer"
     PART = "part"
-    PAYMENT = "payment"
     COLLECTION = "collection"
 
 

@@ -17,7 +17,7 @@ from shop.models.event import Event
 from shop.models.payment import UNDECIDED, Fault, Payment, PaymentState, Purpose
 from shop.models.payment_policy import PayChoice, choices, due_now
 from shop.models.repair import Repair
-from shop.models.workflow import Party, State
+from shop.models.workflow import State
 from shop.services import appointments, ledger, slots
 from shop.services.confirmation import confirm_if_paid
 from shop.services.events import hold, record
@@ -83,7 +83,6 @@ def keep_place(repair: Repair, booking: Booking, *, amount: int, actor: Actor) -
     """Keeps the place of a new booking for `amount` minor units, until the end of PAYMENT_HOLD_MINUTES."""
     until = utc_now() + timedelta(minutes=current_app.config["SETTINGS"].PAYMENT_HOLD_MINUTES)
     booking.due_now, booking.held_until = amount, until
-    repair.waiting_on = Party.PAYMENT
     body = {"amount": amount, "currency": repair.currency, "leaves_at": until.isoformat()}
     record("repair.payment_awaited", repair, actor=actor, body=body)
 

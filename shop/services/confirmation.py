@@ -3,7 +3,7 @@
 from shop.models.actor import SYSTEM
 from shop.models.base import utc_now
 from shop.models.repair import Repair
-from shop.models.workflow import WAITING_ON, State
+from shop.models.workflow import State
 from shop.services import appointments, ledger
 from shop.services.events import record
 
@@ -17,6 +17,5 @@ def confirm_if_paid(repair: Repair) -> bool:
     if paid < booking.due_now:
         return False
     booking.held_until, booking.confirmed_at = None, utc_now()
-    repair.waiting_on = WAITING_ON[State.EXPECTED]
     record("repair.confirmed", repair, actor=SYSTEM, body={"amount": paid, "currency": repair.currency})
     return True

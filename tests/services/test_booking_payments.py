@@ -149,7 +149,7 @@ def test_a_booking_with_a_deposit_keeps_its_place_and_tells_nobody_yet(held):
     work()
 
     booking = booking_of(held)
-    assert (held.status, held.waiting_on, booking.confirmed_at) == ("expected", "payment", None)
+    assert (held.status, held.waiting_on, booking.confirmed_at) == ("expected", "customer", None)
     assert booking.due_now == round(held.total * 0.25)
     assert timedelta(minutes=29) < booking.held_until - utc_now() <= HALF_AN_HOUR
     assert (booking.slot.taken, mails()) == (1, [])
