@@ -16,6 +16,7 @@ from shop.models.text import one_line
 from shop.services import drawers, ledger
 from shop.services.confirmation import confirm_if_paid
 from shop.services.events import record
+from shop.services.payments.settle import supersede
 
 AT_THE_COUNTER = (Provider.CASH, Provider.TERMINAL)
 LONGEST_SLIP = 40
@@ -62,6 +63,7 @@ def take(
         repair_id=repair.id, payment_id=payment.id, drawer_id=drawer.id, memo=slip,
     )  # fmt: skip
     record("payment.settled", repair, actor=actor, body=_facts(payment, payment.amount))
+    supersede(payment)
     confirm_if_paid(repair)
     return Taken(payment, change=max(given - coins, 0) if provider == Provider.CASH else 0, owed=balance.owed - amount)
 
