@@ -13,9 +13,10 @@ def confirm_if_paid(repair: Repair) -> bool:
     booking = appointments.find_booking(repair)
     if booking is None or booking.held_until is None or repair.status != State.EXPECTED:
         return False
-    paid = ledger.repair_balance(repair).paid
-    if paid < booking.due_now:
+    balance = ledger.repair_balance(repair)
+    # A price that was lowered since can be less than what was to be paid first.
+    if balance.paid < booking.due_now and balance.owed > 0:
         return False
     booking.held_until, booking.confirmed_at = None, utc_now()
-    record("repair.confirmed", repair, actor=SYSTEM, body={"amount": paid, "currency": repair.currency})
+    record("repair.confirmed", repair, actor=SYSTEM, body={"amount": balance.paid, "currency": repair.currency})
     return True

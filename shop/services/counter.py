@@ -10,12 +10,13 @@ from shop.models.base import utc_now
 from shop.models.cash import payable
 from shop.models.errors import Invalid
 from shop.models.ledger import Kind, cash_posting, cash_refund_posting, payment_posting, refund_posting
-from shop.models.payment import Payment, PaymentState, Provider, Purpose, Refund, RefundState
+from shop.models.payment import Drawer, Payment, PaymentState, Provider, Purpose, Refund, RefundState
 from shop.models.repair import Repair
 from shop.models.text import one_line
 from shop.services import drawers, ledger
 from shop.services.confirmation import confirm_if_paid
 from shop.services.events import record
+from shop.services.payments.settle import supersede
 
 AT_THE_COUNTER = (Provider.CASH, Provider.TERMINAL)
 LONGEST_SLIP = 40
@@ -46,15 +47,15 @@ def take(
         faults["provider"] = _("Choose cash or the card terminal.")
     coins, slip = (payable(amount, repair.currency) if provider == Provider.CASH else amount), one_line(slip)
     given = coins if tendered is None else tendered
-    if provider == Provider.CASH and not faults and given < coins:
+    if provider == Provider.CASH and not faults and not coins:
+        faults["amount"] = _no_such_coin()
+    elif provider == Provider.CASH and not faults and given < coins:
         faults["tendered"] = _("That is less than the amount: take less, or ask for more.")
     if len(slip) > LONGEST_SLIP:
         faults["slip"] = _("Keep it to %(n)s characters.", n=LONGEST_SLIP)
     if faults:
         raise Invalid(faults)
-    drawer = drawers.lock_in_use(repair.location_id)
-    if drawer.currency != repair.currency:
-        raise Invalid({"drawer": _("The till of this branch holds %(currency)s.", currency=drawer.currency)})
+    drawer = _lock_drawer(repair)
     payment = _write(repair, amount, provider, drawer.id, actor, method=slip, tendered=given)
     posting = cash_posting(coins, settles=amount) if provider == Provider.CASH else payment_posting(provider, amount)
     ledger.post(
@@ -62,6 +63,7 @@ def take(
         repair_id=repair.id, payment_id=payment.id, drawer_id=drawer.id, memo=slip,
     )  # fmt: skip
     record("payment.settled", repair, actor=actor, body=_facts(payment, payment.amount))
+    supersede(payment)
     confirm_if_paid(repair)
     return Taken(payment, change=max(given - coins, 0) if provider == Provider.CASH else 0, owed=balance.owed - amount)
 
@@ -70,7 +72,7 @@ def give_back(payment: Payment, amount: int, *, reason: str, actor: Actor) -> Re
     """Gives back part or all of what was taken at the counter; its repair is locked. The caller commits.
 
     Cash comes out of the till that is open now. Raises Invalid for more than is left of the payment, more cash than
-    the till holds, and without a reason. Not idempotent: each call gives back again.
+    the till holds, a till of another currency, and without a reason. Not idempotent: each call gives back again.
     """
     actor.require("payment.refund")
     left, reason, faults = payment.captured - payment.refunded, one_line(reason), {}
@@ -85,8 +87,10 @@ def give_back(payment: Payment, amount: int, *, reason: str, actor: Actor) -> Re
     if faults:
         raise Invalid(faults)
     repair, is_cash = payment.repair, payment.provider == Provider.CASH
-    drawer = drawers.lock_in_use(repair.location_id)
+    drawer = _lock_drawer(repair)
     coins = payable(amount, payment.currency) if is_cash else amount
+    if not coins:
+        raise Invalid({"amount": _no_such_coin()})
     if is_cash and coins > drawers.expected_in(drawer):
         raise Invalid({"amount": _("There is not so much in the drawer.")})
     refund = Refund(
@@ -104,6 +108,18 @@ def give_back(payment: Payment, amount: int, *, reason: str, actor: Actor) -> Re
     )  # fmt: skip
     record("payment.refunded", repair, actor=actor, body={**_facts(payment, amount), "refund": refund.id})
     return refund
+
+
+def _lock_drawer(repair: Repair) -> Drawer:
+    """The one in use at the repair's branch. Raises Invalid where none is, and for one that holds other money."""
+    drawer = drawers.lock_in_use(repair.location_id)
+    if drawer.currency != repair.currency:
+        raise Invalid({"drawer": _("The till of this branch holds %(currency)s.", currency=drawer.currency)})
+    return drawer
+
+
+def _no_such_coin() -> str:
+    return _("That is less than the smallest coin.")
 
 
 def _amount_faults(amount: int, owed: int) -> dict[str, str]:

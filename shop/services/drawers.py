@@ -136,7 +136,8 @@ def move_cash(drawer: Drawer, amount: int, *, reason: str, actor: Actor) -> None
         faults["reason"] = _("Keep it to %(n)s characters.", n=LONGEST_REASON)
     if not amount or abs(amount) > MOST:
         faults["amount"] = _("Enter an amount, such as 20.00.")
-    elif expected_in(drawer) + amount < 0:
+    elif not faults and expected_in(drawer) + amount < 0:
+        # Said last, of a movement that would else be made: nobody learns what the drawer holds and leaves no trace.
         faults["amount"] = _("There is not so much in the drawer.")
     if faults:
         raise Invalid(faults)

@@ -19,7 +19,7 @@ from shop.models.money import Money, format_money
 from shop.models.repair import Note, Repair
 from shop.models.tag import BETWEEN
 from shop.models.workflow import State
-from shop.services import appointments, endings, holds, repairs
+from shop.services import appointments, endings, holds, ledger, repairs
 from shop.services.clock import local_datetime
 from shop.services.events import record
 from shop.services.undo import MERGE, Step
@@ -119,6 +119,10 @@ def _check(duplicate: Repair, stays: Repair) -> None:
         raise Invalid({"into": _("This is the ticket itself. Name the one that stays.")})
     if not duplicate.is_open:
         raise Invalid({"into": _("%(number)s is closed: there is nothing left to merge.", number=duplicate.number)})
+    if ledger.repair_balance(duplicate).paid:
+        # It would stay behind, where nobody sees it and nobody can give it back.
+        raise Invalid({"into": _("%(number)s holds money: merge the other one into it, or give the money back first.",
+                                 number=duplicate.number)})  # fmt: skip
     if ending := endings.find_merge(stays):
         raise Invalid({"into": f"{ending.words} {_('Name that one.')}"})
     if not stays.is_open:

@@ -451,3 +451,27 @@ def test_books_stay_whole_through_all_of_it(held, till):
     work()
 
     assert ledger_check.verify() == []
+
+
+def test_a_booking_whose_price_was_lowered_is_confirmed_by_all_that_is_owed(app, till, session):
+    repair = book(urgency="standard", pay="full")
+    repair.total -= 1_000
+    session.commit()
+
+    till.pay(repair)
+    end_the_hold(repair)
+
+    assert (repair.status, ledger.repair_balance(repair).owed) == ("expected", 0)
+    assert booking_of(repair).confirmed_at is not None
+
+
+def test_what_is_open_online_is_given_up_when_it_is_paid_at_the_counter(held, till, front_desk):
+    opened = till.start(held, purpose="deposit")
+    location = factories.location()
+    drawers.open_drawer(location, currency="GBP", float_amount=0, minimum_float=0, actor=front_desk.actor)
+    counter.take(repairs.lock_repair(held.number), held.total, provider="cash", actor=front_desk.actor)
+    db.session.commit()
+    work()
+
+    db.session.refresh(opened.payment)
+    assert opened.payment.state == "cancelled"

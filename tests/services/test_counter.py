@@ -13,6 +13,7 @@ from shop.models.payment import Drawer, Payment
 from shop.services import counter, drawers, ledger, ledger_check
 from shop.services.locations import home_location
 from shop.services.repairs import lock_repair
+from tests import factories
 
 
 @pytest.fixture
@@ -193,6 +194,41 @@ def test_movement_by_hand_needs_an_amount_and_a_reason(till, front_desk, amount,
     drawer = drawers.lock_in_use(home_location().id)
 
     assert list(faults_of(drawers.move_cash, drawer, amount, reason=reason, actor=front_desk.actor)) == [field]
+
+
+def test_refused_movement_does_not_tell_what_is_in_the_drawer(till, front_desk):
+    def say(amount: int) -> dict:
+        drawer = drawers.lock_in_use(home_location().id)
+        return faults_of(drawers.move_cash, drawer, amount, reason=" ", actor=front_desk.actor)
+
+    assert say(-10_001) == say(-10_000)
+
+
+@pytest.fixture
+def brazilian(session, front_desk):
+    """A repair of 1.01 real at a branch whose till holds reais."""
+    drawers.open_drawer(home_location(), currency="BRL", float_amount=10_000, minimum_float=0, actor=front_desk.actor)
+    repair = factories.repair(currency="BRL", total=101)
+    session.commit()
+    return repair
+
+
+def test_cash_that_no_coin_can_pay_is_refused(brazilian, front_desk, manager):
+    assert list(faults_of(take, brazilian, 2, front_desk.actor)) == ["amount"]
+    payment = take(brazilian, 101, front_desk.actor).payment
+
+    lock_repair(brazilian.number)
+    assert list(faults_of(counter.give_back, payment, 2, reason="Scratched", actor=manager.actor)) == ["amount"]
+
+
+def test_cash_is_given_back_out_of_a_till_of_its_own_currency(iphone, till, front_desk, manager, session):
+    payment = take(iphone, 5_000, front_desk.actor).payment
+    close(front_desk.actor, {5_000: 3})
+    drawers.open_drawer(home_location(), currency="BRL", float_amount=90_000, minimum_float=0, actor=front_desk.actor)
+    session.commit()
+
+    lock_repair(iphone.number)
+    assert list(faults_of(counter.give_back, payment, 5_000, reason="Cracked", actor=manager.actor)) == ["drawer"]
 
 
 def test_two_who_open_the_till_at_once_open_one(app, front_desk):

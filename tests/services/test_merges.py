@@ -7,12 +7,13 @@ import pytest
 from sqlalchemy import select
 
 from shop.extensions import db
-from shop.models.actor import CUSTOMER
+from shop.models.actor import CUSTOMER, SYSTEM
 from shop.models.base import utc_now
 from shop.models.booking import Booking, Slot
 from shop.models.ending import MergedRepair
 from shop.models.errors import CannotUndo, Invalid, Merged, NotAllowed
 from shop.models.event import Event
+from shop.models.ledger import Kind, payment_posting
 from shop.models.outbox import OutboxMessage
 from shop.models.promise import Forecast, Outlook
 from shop.models.repair import Note, Repair
@@ -23,6 +24,7 @@ from shop.services import (
     deliveries,
     endings,
     forecasts,
+    ledger,
     merges,
     queue,
     relay,
@@ -239,6 +241,22 @@ def test_tickets_of_two_customers_are_merged_only_when_that_is_meant(cracked_iph
     assert list(refused.value.fields) == ["other_customer"]
     assert "Customer: Ben Osei, +447700900001, ben@example.com" in repairs.notes(cracked_iphone)[0].body
     assert tracking.get_tracked(other.tracking_token).id == other.id
+
+
+def test_ticket_that_holds_money_is_not_merged_away(cracked_iphone, twin, front_desk):
+    """Whoever pays again at the ticket that stays has paid twice, and nobody can give back on a merged one."""
+    ledger.post(
+        "stripe:charge:ch_1", Kind.PAYMENT, payment_posting("stripe", 5_000), currency="GBP", actor=SYSTEM,
+        repair_id=twin.id,
+    )  # fmt: skip
+    db.session.commit()
+
+    with pytest.raises(Invalid) as caught:
+        merge(twin, cracked_iphone, front_desk)
+    db.session.rollback()
+
+    assert list(caught.value.fields) == ["into"]
+    assert merge(cracked_iphone, twin, front_desk)
 
 
 def test_merge_is_not_for_everybody(cracked_iphone, twin, technician):

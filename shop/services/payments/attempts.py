@@ -80,7 +80,8 @@ def start_payment(
 def open_payment(payment_id: int) -> Opened:
     """Lets the provider open the attempt, or looks at it again; the caller has committed, and commits after.
 
-    Harmless when called again, also by many at once: they meet the same object there.
+    Harmless when called again, also by many at once: they meet the same object there. Raises Invalid for one that was
+    given up before the provider heard of it.
     """
     told: list[Snapshot] = []
 
@@ -88,6 +89,9 @@ def open_payment(payment_id: int) -> Opened:
         gateway = gateway_of(payment.provider)
         if payment.provider_ref:
             told.append(gateway.read(payment.provider_ref))
+        elif payment.state not in OPEN:
+            # Nobody pays what was given up: the provider never heard of it, and shall not now.
+            raise Invalid({"payment": _("This payment was given up. Begin a new one.")})
         else:
             told.append(gateway.create(_order(payment)))
         return told[-1]

@@ -221,7 +221,7 @@ def _bring_money(payment: Payment, snapshot: Snapshot) -> None:
         _bring_dispute(payment, dispute)
     if became_paid:
         record_fact("payment.settled", payment, amount=payment.captured)
-        _supersede(payment)
+        supersede(payment)
         confirm_if_paid(payment.repair)
     _look_for_trouble(payment, became_paid)
 
@@ -241,7 +241,7 @@ def _bring_state(payment: Payment, snapshot: Snapshot) -> bool:
     return now == PaymentState.PAID
 
 
-def _supersede(payment: Payment) -> None:
+def supersede(payment: Payment) -> None:
     """What is still open for the same, or for more than is owed now, is given up: nobody pays twice by two ways."""
     owed = max(ledger.repair_balance(payment.repair).owed, 0)
     others = select(Payment).where(

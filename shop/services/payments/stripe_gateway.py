@@ -197,7 +197,7 @@ def _translated():
         raise _down() from error
     except stripe.StripeError as error:
         raise ProviderRefused(
-            _("Stripe refused this: %(why)s", why=error.user_message or type(error).__name__),
+            _("Stripe refused this: %(why)s", why=error.code or type(error).__name__),
             reason=(error.code or type(error).__name__)[:60],
         ) from error
     except (AttributeError, KeyError, TypeError, ValueError) as error:

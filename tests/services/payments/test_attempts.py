@@ -5,7 +5,7 @@ from sqlalchemy import func, select
 
 from shop.extensions import db
 from shop.models.actor import CUSTOMER
-from shop.models.errors import Invalid, NotFound, ProviderDown
+from shop.models.errors import Invalid, NotFound, ProviderDown, ProviderRefused
 from shop.models.event import Event
 from shop.models.payment import Payment, PaymentState
 from shop.models.workflow import State
@@ -205,3 +205,26 @@ def test_confirming_what_was_paid_before_finds_it_paid(till, iphone, simulator):
     confirmed = attempts.confirm_payment(payment.id, method="pm_card_mastercard")
 
     assert (confirmed.state, confirmed.method) == (PaymentState.PAID, "visa 4242")
+
+
+def test_what_stripe_says_of_our_key_is_not_told_to_the_customer(iphone, simulator, app, monkeypatch):
+    monkeypatch.setattr(app.config["SETTINGS"], "STRIPE_SECRET_KEY", "sk_test_revoked_4242")
+    payment = attempts.start_payment(attempts.lock_by_token(iphone.tracking_token), "stripe", "full", actor=CUSTOMER)
+    db.session.commit()
+
+    with pytest.raises(ProviderRefused) as caught:
+        attempts.open_payment(payment.id)
+
+    assert "key" not in caught.value.message.lower()
+
+
+def test_an_attempt_that_was_given_up_is_not_opened_at_the_provider(iphone, simulator):
+    payment = attempts.start_payment(attempts.lock_by_token(iphone.tracking_token), "stripe", "full", actor=CUSTOMER)
+    db.session.commit()
+    attempts.cancel_payment(payment.id)
+    db.session.commit()
+
+    with pytest.raises(Invalid):
+        attempts.open_payment(payment.id)
+
+    assert intents(simulator) == []
