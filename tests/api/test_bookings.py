@@ -48,7 +48,7 @@ def test_an_urgent_booking_waits_for_its_deposit(client_program, frozen, session
     assert answer.status_code == 201
     assert (answer.json["status"], answer.json["due_now"]) == ("expected", round(repair.total * 0.25))
     assert answer.json["held_until"] == "2026-11-24T10:30:00Z"
-    assert (repair.waiting_on, booking.due_now, booking.slot.taken) == ("payment", answer.json["due_now"], 1)
+    assert (repair.waiting_on, booking.due_now, booking.slot.taken) == ("customer", answer.json["due_now"], 1)
     assert session.scalars(select(Event.verb).order_by(Event.id)).all() == ["repair.booked", "repair.payment_awaited"]
 
 

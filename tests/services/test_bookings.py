@@ -69,7 +69,7 @@ def test_create_booking_writes_the_repair_with_its_price_slot_and_due_date(app, 
     ]
     assert {line.repair_type_id for line in repair.lines} >= set(kinds)
     assert (repair.status, repair.version, repair.priority) == ("expected", 2, 2)
-    assert (repair.waiting_on, booking.due_now) == ("payment", round(repair.total * 0.25))
+    assert (repair.waiting_on, booking.due_now) == ("customer", round(repair.total * 0.25))
     assert booking.held_until == frozen + timedelta(minutes=30)
     assert repair.due_at == THURSDAY_1030 + timedelta(days=1)
     assert repair.work == "Screen, original display + Phone battery"
