@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext as _l
 
 from shop.extensions import db
 from shop.models.actor import CUSTOMER
-from shop.models.errors import ProviderDown, ProviderRefused
+from shop.models.errors import Invalid, ProviderDown, ProviderRefused
 from shop.models.payment import Payment, PaymentState, Provider
 from shop.models.repair import Repair
 from shop.security import CONTENT_SECURITY_POLICY
@@ -62,7 +62,9 @@ def page(repair: Repair, *, template: str, pay_url, back_url: str, **context):
 
 
 def begin(token: str, provider: str):
-    """Begins a payment without a script: to the provider's own page. Raises NotFound and Invalid."""
+    """Begins a payment without a script: to the provider's own page. Raises NotFound, and Invalid where it has none."""
+    if _needs_script((provider,)):
+        raise Invalid({"provider": _("Paying by card needs JavaScript.")})
     repair = attempts.lock_by_token(token)
     purpose, _amount = booking_payments.asked_now(repair)
     payment_id = attempts.start_payment(repair, provider, purpose, actor=CUSTOMER).id

@@ -39,6 +39,7 @@ def begin_payment(token: str, provider: str):
 
 
 @bp.get("/track/<token>/pay/return")
+@limiter.limit("30 per minute; 300 per hour")
 def payment_return(token: str):
     """Where a provider sends the customer back to: what has become of it is asked, never read from the address."""
     payment_id = attempts.find_payment(token, request.args.get("payment", "")[:64]).id

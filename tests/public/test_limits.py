@@ -84,3 +84,19 @@ def test_links_are_asked_for_and_passwords_are_guessed_slowly(tmp_path):
     assert [code == 429 for code in found["taps"]] == [False] * 8 + [True] * 2
     assert [code == 429 for code in found["sign_ins"]] == [False] * 20 + [True] * 2
     assert found["reading"] == 200
+
+
+RETURNS = """
+import json
+from flask import Response
+from shop import create_app
+
+app = create_app()
+app.register_error_handler(Exception, lambda error: Response(status=getattr(error, "code", 500)))
+client = app.test_client()
+print(json.dumps([client.get("/track/none/pay/return").status_code for _ in range(32)]))
+"""
+
+
+def test_coming_back_asks_the_provider_and_is_limited(tmp_path):
+    assert [code == 429 for code in probe(RETURNS, tmp_path)] == [False] * 30 + [True] * 2

@@ -96,6 +96,16 @@ def test_the_way_without_a_script_writes_one_attempt(stranger, iphone, till, pro
     assert (payment.provider, payment.purpose, payment.amount) == (provider, "balance", 20_000)
 
 
+def test_a_real_card_is_not_paid_without_a_script(stranger, iphone, till, app, monkeypatch):
+    monkeypatch.setitem(app.config["SETTINGS"].__pydantic_private__, "_simulated", frozenset())
+
+    answer = stranger.post(f"/track/{iphone.tracking_token}/pay/stripe", follow_redirects=True)
+
+    assert answer.request.path == f"/track/{iphone.tracking_token}/pay"
+    assert "Paying by card needs JavaScript." in answer.text
+    assert db.session.scalars(select(Payment)).all() == []
+
+
 def test_what_is_not_owed_cannot_be_begun(stranger, iphone, till):
     till.pay(iphone)
 

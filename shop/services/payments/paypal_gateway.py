@@ -32,6 +32,8 @@ from shop.services.payments.wire import WireSession
 TRIES = 3
 # Tokens live for hours; one that is about to end is not begun with.
 _TOKEN_SPARE = 60.0
+# One asks for it and the others wait, but not one after the other for a PayPal that does not answer.
+_TOKEN_WAIT = 5.0
 # Where PayPal takes no decimals, though the currency has some.
 _WHOLE = frozenset({"HUF", "JPY", "TWD"})
 _LOCALES = {"en": "en-GB", "pt_BR": "pt-BR"}
@@ -220,7 +222,9 @@ class PayPalGateway:
         return self.session.request(method, f"{self.base}{path}", json=body, headers=headers, params=params)
 
     def _access_token(self) -> str:
-        with self._lock:
+        if not self._lock.acquire(timeout=_TOKEN_WAIT):
+            raise _down()
+        try:
             if time.monotonic() < self._token_ends:
                 return self._token
             response = self.session.request(
@@ -239,6 +243,8 @@ class PayPalGateway:
             except (ValueError, KeyError, TypeError):
                 raise _down() from None
             return self._token
+        finally:
+            self._lock.release()
 
 
 class _sensible:

@@ -1,6 +1,8 @@
 import threading
+from contextlib import suppress
 
 import pytest
+import requests
 from sqlalchemy import func, select
 
 from shop.extensions import db
@@ -9,7 +11,7 @@ from shop.models.errors import Invalid, NotFound, ProviderDown, ProviderRefused
 from shop.models.event import Event
 from shop.models.payment import Payment, PaymentState
 from shop.models.workflow import State
-from shop.services.payments import attempts
+from shop.services.payments import attempts, paypal_gateway
 from shop.services.payments.attempts import AmountRefused
 
 
@@ -228,3 +230,32 @@ def test_an_attempt_that_was_given_up_is_not_opened_at_the_provider(iphone, simu
         attempts.open_payment(payment.id)
 
     assert intents(simulator) == []
+
+
+def test_a_paypal_that_hangs_holds_nobody_up_who_waits_for_its_token(app, monkeypatch):
+    monkeypatch.setattr(paypal_gateway, "_TOKEN_WAIT", 0.1)
+    gateway = paypal_gateway.PayPalGateway(client_id="A", client_secret="E", base="http://127.0.0.1:9", livemode=False)
+    asked, hangs = threading.Event(), threading.Event()
+
+    def hang(*_args, **_options):
+        asked.set()
+        hangs.wait(20)
+        raise requests.ConnectTimeout
+
+    monkeypatch.setattr(paypal_gateway, "TRIES", 1)
+    monkeypatch.setattr(gateway.session, "request", hang)
+    first = threading.Thread(target=lambda: suppress_down(app, gateway))
+    first.start()
+    asked.wait(20)
+
+    with pytest.raises(ProviderDown):
+        gateway.read("5O190127TN364715T")
+
+    assert first.is_alive()
+    hangs.set()
+    first.join(20)
+
+
+def suppress_down(app, gateway) -> None:
+    with app.app_context(), suppress(ProviderDown):
+        gateway.read("5O190127TN364715T")
