@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Row, func, or_, select
+from sqlalchemy import Row, and_, func, or_, select
 
 from shop.extensions import db
 from shop.models.errors import NotFound
-from shop.models.payment import EventState, ProviderEvent
+from shop.models.payment import ONLINE, EventState, ProviderEvent
 from shop.services.statements import as_written
 
 PAGE = 50
@@ -42,7 +42,9 @@ def read_page(filters: Filters, *, before: int | None = None) -> Page:
     if filters.state:
         query = query.where(ProviderEvent.state == filters.state)
     if filters.q:
-        query = query.where(or_(ProviderEvent.event_id == filters.q, ProviderEvent.object_ref == filters.q))
+        # The index of an event's id begins with the provider.
+        is_event = and_(ProviderEvent.provider.in_(sorted(ONLINE)), ProviderEvent.event_id == filters.q)
+        query = query.where(or_(is_event, ProviderEvent.object_ref == filters.q))
     if before is not None:
         query = query.where(ProviderEvent.id < before)
     rows = db.session.execute(query.order_by(ProviderEvent.id.desc()).limit(as_written(PAGE + 1))).all()
