@@ -16,6 +16,7 @@ from shop.admin import (
     fragments,
     health,
     home,
+    ledger,
     load,
     next_ticket,
     opening,
@@ -46,6 +47,6 @@ def init_app(app: Flask) -> None:
     admin.add_view(RepairsView("Repairs", path="repairs"))
     system = (health, staff, account, recover, undo, style)
     work = (bulk, find, palette, calendar, check_in, opening, load, next_ticket, roster, views)
-    money = (documents, payments, till)
+    money = (documents, payments, till, ledger)
     for screen in (*work, *money, catalogue, price_rules, promises, audit, outbox, *system):
         screen.init_app(admin)

@@ -40,6 +40,7 @@ NAVIGATION = (
             (_l("Payments"), "banknote", "/admin/payments/", "payment.view", False),
             (_l("Till"), "wallet", "/admin/till/", "drawer.use", False),
             (_l("Documents"), "receipt", "/admin/documents/", "payment.view", False),
+            (_l("Ledger"), "book-text", "/admin/ledger/", "ledger.view", False),
         ),
     ),
     (
