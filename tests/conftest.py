@@ -21,6 +21,7 @@ from tests.translations import compile_catalogues
 
 POSTGRESQL = os.environ.get("TEST_POSTGRESQL_URL", "postgresql+psycopg://127.0.0.1:5432/postgres")
 REFERENCE = ("device_models", "service_categories", "repair_types", "rule_sets", "price_rules", "locations", "closures")
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 APPEND_ONLY = ("events", "ledger_transactions", "ledger_entries", "documents")
 GROUPS = {
     "tests/browser/": "browser",
@@ -64,6 +65,17 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.browser)
             # A browser that gets no processor for seconds misses its own time-outs: its tests may try once more.
             item.add_marker(pytest.mark.flaky(reruns=1))
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """One browser a process: Playwright can be started only once in it."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

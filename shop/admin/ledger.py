@@ -40,6 +40,7 @@ ACCOUNTS = {
     Account.DISPUTES: _l("Disputed"),
     Account.ROUNDING: _l("Rounding"),
 }
+_YEARS = range(2000, 2200)
 _COLUMNS = ("time", "transaction", "kind", "ticket", "account", "debit", "credit", "currency", "memo")
 
 
@@ -102,7 +103,8 @@ def _compare(provider: str, day: date) -> None:
 def _asked() -> Filters:
     """What of the address can be used; the rest is left out."""
     text = {name: request.args.get(name, "")[:40].replace("\0", "").strip() for name in ("account", "kind", "ticket")}
-    days = {name: read_date(request.args.get(name, "").strip()) for name in ("since", "until")}
+    asked = {name: read_date(request.args.get(name, "").strip()) for name in ("since", "until")}
+    days = {name: day if day and day.year in _YEARS else None for name, day in asked.items()}
     text["ticket"] = text["ticket"].upper()
     return Filters(
         account=text["account"] if text["account"] in list(Account) else "",

@@ -7,6 +7,7 @@ from flask_login import current_user
 
 from shop.admin.access import requires
 from shop.admin.console import ConsoleView, show
+from shop.admin.forms import place
 from shop.admin.money import WAYS
 from shop.extensions import db
 from shop.models.cash import denominations
@@ -86,7 +87,7 @@ class TillView(ConsoleView):
 
 
 def _page(branch: Location, *, faults=None, status: int = 200):
-    drawer, before = drawers.find_in_use(branch.id), request.args.get("before", default=None, type=int)
+    drawer, before = drawers.find_in_use(branch.id), place("before")
     closed = drawers.list_closed(branch.id, before=before)
     left = drawers.carried_over(branch.id)
     return show(

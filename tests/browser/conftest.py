@@ -16,16 +16,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from shop.services.demo import PASSWORD as DEMO_PASSWORD
 from tests.browser.beside import Beside
 from tests.browser.console import SERVERS
+from tests.conftest import CHROMIUM
 from tests.translations import compile_catalogues
 
 ROOT = Path(__file__).parents[2]
 AXE = (Path(__file__).parent / "vendor/axe.min.js").read_text()
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 START_SECONDS = 60
 
@@ -138,19 +138,6 @@ def busy_shop(filled_shop, tmp_path_factory) -> Iterator[LiveServer]:
         yield server
     finally:
         server.stop()
-
-
-@pytest.fixture(scope="session")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as started:
-        yield started
-
-
-@pytest.fixture(scope="session")
-def chromium(playwright) -> Iterator[Browser]:
-    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-    yield browser
-    browser.close()
 
 
 @pytest.fixture

@@ -7,6 +7,11 @@ from tests.browser.conftest import assert_quiet
 from tests.browser.console import api_booking, is_live, row_of
 from tests.browser.test_console_pages import assert_sound
 
+LISTED = {
+    "calendar": "table.cal .cal-entry",
+    "payments": "table.rows tbody tr",
+    "repairs": "#queue-rows > [data-repair]",
+}
 PAGES = (
     "/admin/",
     "/admin/load/",
@@ -127,11 +132,10 @@ def test_dashboard_keeps_its_figures_true_and_each_leads_to_its_list(busy_shop, 
         page.goto("/admin/")
         figure = page.locator("[data-figure]").nth(place)
         wanted = int(figure.get_attribute("data-figure"))
-        is_of_calendar = figure.get_attribute("href").startswith("/admin/calendar/")
+        room = figure.get_attribute("href").split("/")[2]
         figure.click()
         page.wait_for_load_state()
-        listed = page.locator("table.cal .cal-entry" if is_of_calendar else "#queue-rows > [data-repair]")
-        expect(listed, page.url).to_have_count(wanted if is_of_calendar else min(wanted, 50))
+        expect(page.locator(LISTED[room]), page.url).to_have_count(wanted if room == "calendar" else min(wanted, 50))
     assert_quiet(page)
 
 

@@ -1,24 +1,21 @@
 """A shop's page under the product's own content policy, with the simulator mounted beside it, in a real browser."""
 
-import os
-import shutil
 import threading
 
 import pytest
 import requests
 from flask import Flask, jsonify, request
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.serving import make_server
 
 from shop.security import CONTENT_SECURITY_POLICY
 from shop.simulator import create_simulator
-from tests.browser.conftest import AXE, SMALL_TARGETS
+from tests.browser.conftest import AXE, CHROMIUM, SMALL_TARGETS
 from tests.simulator.test_paypal import order_of
 from tests.simulator.test_stripe_payments import GBP_50
 from tests.simulators import KEYS, PayPalClient, QuietHandler, RunningSimulator
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed"),
@@ -108,14 +105,6 @@ def _add_pages(shop, running):
         response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
         response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
         return response
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
