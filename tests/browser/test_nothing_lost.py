@@ -153,6 +153,7 @@ db.session.commit()
     kim = enter(una, f"/admin/repairs/{number}/edit")
     is_live(kim)
     kim.get_by_label("Diagnosis").fill(TEXT)
+    expect(kim.locator("[data-draft-state]")).to_contain_text("Draft kept")
     busy_shop.run(f"""
 from shop.extensions import db
 from shop.services import staff

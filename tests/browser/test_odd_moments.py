@@ -88,10 +88,11 @@ beat()
     for switch in switches:
         switch(False)
 
-    expect(row_of(queue, newer)).to_be_attached(timeout=15_000)
+    # an attempt that was turned away without a word is given up after 20 seconds
+    expect(row_of(queue, newer)).to_be_attached(timeout=40_000)
     expect(row_of(queue, number)).to_have_attribute("data-status", "diagnosing")
     expect(row_of(queue, number).locator("small").first).to_have_text("Shelf Z7")
-    expect(bench.locator(".ticket-line .pill")).to_have_text("Diagnosing", timeout=15_000)
+    expect(bench.locator(".ticket-line .pill")).to_have_text("Diagnosing", timeout=40_000)
     expect(bench.locator(".ticket-who")).to_contain_text("Shelf Z7")
     expect(row_of(queue, number).locator(".here")).to_have_text("Priya is writing")
     area.press_sequentially("and the rest")
