@@ -5,19 +5,17 @@ from datetime import date
 
 from flask import Response, request, stream_with_context
 from flask_admin import Admin, expose
-from flask_babel import gettext as _
 
 from shop.admin.access import requires
 from shop.admin.cells import line
 from shop.admin.console import ConsoleView, show
-from shop.admin.forms import place
+from shop.admin.forms import list_filters, place
 from shop.database import reading
 from shop.extensions import db
 from shop.locales import select_timezone
 from shop.services import audit, audit_log, audit_words
 
 PART, WHOLE = 10_000, 100_000
-YEARS = range(2000, 2101)
 _COLUMNS = ("position", "time_utc", "verb", "who", "about", "what", "changes", "hash")
 
 
@@ -67,26 +65,8 @@ def init_app(admin: Admin) -> None:
 
 def _filters() -> tuple[audit_log.Filters, dict[str, str]]:
     """The filters of the address, and what is wrong with those that cannot be read."""
-    text = {
-        name: request.args.get(name, "")[:100].replace("\0", "")
-        for name in ("verb", "actor", "about", "since", "until")
-    }
-    faults = {}
-    for name in ("since", "until"):
-        try:
-            text[name] = _day(text[name]) if text[name] else None
-        except ValueError:
-            faults[name] = _("Write a day of this century as 2026-11-24.")
-            text[name] = None
-    return audit_log.Filters(**text), faults
-
-
-def _day(text: str) -> date:
-    """Raises ValueError for what is no day, or none in which the shop can have worked."""
-    day = date.fromisoformat(text)
-    if day.year not in YEARS:
-        raise ValueError(text)
-    return day
+    found, faults = list_filters(("verb", "actor", "about", "since", "until"))
+    return audit_log.Filters(**found), faults
 
 
 def _choices() -> dict:

@@ -13,7 +13,7 @@ from flask_babel import to_user_timezone
 from shop.admin.access import requires
 from shop.admin.cells import MARK, line
 from shop.admin.console import ConsoleView, show
-from shop.admin.forms import place
+from shop.admin.forms import list_filters, place
 from shop.admin.money import WAYS
 from shop.extensions import db
 from shop.locales import select_timezone
@@ -40,7 +40,6 @@ ACCOUNTS = {
     Account.DISPUTES: _l("Disputed"),
     Account.ROUNDING: _l("Rounding"),
 }
-_YEARS = range(2000, 2200)
 _COLUMNS = ("time", "transaction", "kind", "ticket", "account", "debit", "credit", "currency", "memo")
 
 
@@ -48,10 +47,11 @@ class LedgerView(ConsoleView):
     @expose("/")
     @requires("ledger.view")
     def index(self):
-        filters = _asked()
+        filters, faults = _asked()
         before = place("before")
         return show(
-            "admin/ledger/page.html", filters=filters, accounts=ACCOUNTS, kinds=list(Kind), before=before,
+            "admin/ledger/page.html", status=422 if faults else 200, filters=filters, faults=faults,
+            accounts=ACCOUNTS, kinds=list(Kind), before=before,
             page=ledger_view.read_page(filters, zone=select_timezone(), before=before), balances=_balances(),
         )  # fmt: skip
 
@@ -66,7 +66,8 @@ class LedgerView(ConsoleView):
     @expose("/export")
     @requires("ledger.view")
     def export(self):
-        body = stream_with_context(_file(_asked()))
+        filters, _faults = _asked()
+        body = stream_with_context(_file(filters))
         headers = {"Content-Disposition": f"attachment; filename=ledger-{to_user_timezone(utc_now()):%Y-%m-%d}.csv"}
         return Response(body, mimetype="text/csv", headers=headers)
 
@@ -100,16 +101,10 @@ def _compare(provider: str, day: date) -> None:
     flash(_("Compared: everything agrees.") if not found else _("Compared: it differs, see below."), "success")
 
 
-def _asked() -> Filters:
-    """What of the address can be used; the rest is left out."""
-    text = {name: request.args.get(name, "")[:40].replace("\0", "").strip() for name in ("account", "kind", "ticket")}
-    asked = {name: read_date(request.args.get(name, "").strip()) for name in ("since", "until")}
-    days = {name: day if day and day.year in _YEARS else None for name, day in asked.items()}
-    text["ticket"] = text["ticket"].upper()
-    return Filters(
-        account=text["account"] if text["account"] in list(Account) else "",
-        kind=text["kind"] if text["kind"] in list(Kind) else "", ticket=text["ticket"], **days,
-    )  # fmt: skip
+def _asked() -> tuple[Filters, dict[str, str]]:
+    """What of the address can be used, and what is wrong with the rest, by field."""
+    found, faults = list_filters(Filters.__dataclass_fields__, {"account": list(Account), "kind": list(Kind)})
+    return Filters(**{**found, "ticket": found["ticket"].upper()}), faults
 
 
 def _balances() -> dict[str, list[tuple[str, int]]]:

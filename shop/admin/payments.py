@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import date
 
 from flask import Response, flash, redirect, request, stream_with_context, url_for
 from flask_admin import Admin, expose
@@ -14,7 +13,7 @@ from flask_login import current_user
 from shop.admin.access import requires
 from shop.admin.cells import MARK, line
 from shop.admin.console import ConsoleView, show
-from shop.admin.forms import place
+from shop.admin.forms import list_filters, place
 from shop.admin.money import WAYS
 from shop.extensions import db
 from shop.locales import select_timezone
@@ -51,7 +50,6 @@ PURPOSES = {
     "balance": _l("part or rest"),
     "approved": _l("approved quote"),
 }
-_YEARS = range(2000, 2101)
 _COLUMNS = (
     "payment", "time", "ticket", "way", "purpose", "state", "currency", "amount", "taken", "given back", "fee",
     "reference", "real money",
@@ -179,25 +177,8 @@ def _pretty(text: bytes) -> str:
 
 def _asked() -> tuple[Filters, dict[str, str]]:
     """What of the address can be used, and what is wrong with the rest, by field."""
-    text = {name: request.args.get(name, "")[:100].replace("\0", "").strip() for name in Filters.__dataclass_fields__}
-    faults, days = {}, {}
-    for name in ("since", "until"):
-        try:
-            days[name] = _day(text[name]) if text[name] else None
-        except ValueError:
-            days[name], faults[name] = None, _("Write a day of this century as 2026-11-24.")
-    known = {"state": STATES, "provider": tuple(WAYS)}
-    for name, values in known.items():
-        if text[name] and text[name] not in values:
-            text[name], faults[name] = "", _("There is no such choice.")
-    return Filters(state=text["state"], provider=text["provider"], q=text["q"], **days), faults
-
-
-def _day(text: str) -> date:
-    day = date.fromisoformat(text)
-    if day.year not in _YEARS:
-        raise ValueError(text)
-    return day
+    found, faults = list_filters(Filters.__dataclass_fields__, {"state": STATES, "provider": WAYS})
+    return Filters(**found), faults
 
 
 def _people(found: payment_list.Whole) -> dict[str, str]:

@@ -197,13 +197,17 @@ class BookingRequest(RepairChoice):
             error.messages.setdefault(field, [text])
 
 
-class BookingHeaders(Schema):
-    key = String(
+def _idempotency_key(about: str) -> String:
+    return String(
         data_key="Idempotency-Key",
         required=True,
         validate=validate.Regexp(rf"^[\x21-\x7e]{{1,255}}{_END}", error=_l("Send 1 to 255 visible ASCII characters.")),
-        metadata=_about("New for each booking; the same when the same booking is sent again.", maxLength=255),
+        metadata=_about(about, maxLength=255),
     )
+
+
+class BookingHeaders(Schema):
+    key = _idempotency_key("New for each booking; the same when the same booking is sent again.")
 
 
 class Booking(Schema):
@@ -251,12 +255,7 @@ class PaymentRequest(Request):
 
 
 class PaymentHeaders(Schema):
-    key = String(
-        data_key="Idempotency-Key",
-        required=True,
-        validate=validate.Regexp(rf"^[\x21-\x7e]{{1,255}}{_END}", error=_l("Send 1 to 255 visible ASCII characters.")),
-        metadata=_about("New for each attempt; the same when the same attempt is sent again.", maxLength=255),
-    )
+    key = _idempotency_key("New for each attempt; the same when the same attempt is sent again.")
 
 
 class PaymentName(Request):

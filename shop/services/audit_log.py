@@ -3,8 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
@@ -18,6 +17,7 @@ from shop.models.repair import Repair
 from shop.models.staff import Staff
 from shop.services import endings
 from shop.services.audit_words import Change, changes_of, sentence_of
+from shop.services.clock import midnight
 
 PAGE = 50
 MOST_EXPORTED = 100_000
@@ -127,7 +127,7 @@ def _aggregate(about: str) -> str:
 
 def _midnight(day: date, zone: str) -> str:
     # Stored times are ISO texts in UTC of equal length, so they compare as texts.
-    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC).isoformat(timespec="microseconds")
+    return midnight(day, zone).astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _entries(facts: list[Event]) -> list[Entry]:

@@ -1,12 +1,18 @@
 """Moments in words, and which of two a clock time means in the hour that comes twice, when summer time ends."""
 
-from datetime import datetime, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
+from zoneinfo import ZoneInfo
 
 from flask_babel import format_datetime, gettext, to_user_timezone
 
 # No clock is put back and forth again within so long.
 _AROUND = timedelta(hours=3)
 _NONE = timedelta()
+
+
+def midnight(day: date, zone: str) -> datetime:
+    """When the day begins in the zone of that name."""
+    return datetime.combine(day, time(), ZoneInfo(zone))
 
 
 def local_datetime(moment: datetime | None) -> str:

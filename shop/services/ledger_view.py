@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date, timedelta
 
 from sqlalchemy import Row, select
 from sqlalchemy.orm import selectinload
@@ -13,6 +12,7 @@ from shop.extensions import db
 from shop.models.ledger import Account, Kind, LedgerEntry, LedgerTransaction
 from shop.models.payment import Reconciliation
 from shop.models.repair import Repair
+from shop.services.clock import midnight
 from shop.services.statements import as_written
 
 PAGE, BATCH, MOST_RUNS = 50, 500, 60
@@ -54,9 +54,9 @@ def read_page(filters: Filters, *, zone: str, before: int | None = None, most: i
         repair = select(Repair.id).where(Repair.number == filters.ticket).scalar_subquery()
         query = query.where(LedgerTransaction.repair_id == repair)
     if filters.since:
-        query = query.where(LedgerTransaction.at >= _midnight(filters.since, zone))
+        query = query.where(LedgerTransaction.at >= midnight(filters.since, zone))
     if filters.until:
-        query = query.where(LedgerTransaction.at < _midnight(filters.until + timedelta(days=1), zone))
+        query = query.where(LedgerTransaction.at < midnight(filters.until + timedelta(days=1), zone))
     if before is not None:
         query = query.where(LedgerTransaction.id < before)
     found = db.session.scalars(query.order_by(LedgerTransaction.id.desc()).limit(as_written(most + 1))).all()
@@ -92,7 +92,3 @@ def last_runs() -> Sequence[Row]:
         Reconciliation.settled, Reconciliation.found, Reconciliation.differences,
     ).order_by(Reconciliation.id.desc())  # fmt: skip
     return db.session.execute(query.limit(as_written(MOST_RUNS))).all()
-
-
-def _midnight(day: date, zone: str) -> datetime:
-    return datetime.combine(day, time(), ZoneInfo(zone))

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date, timedelta
 
 from sqlalchemy import Row, Select, and_, func, or_, select
 from sqlalchemy.orm import joinedload, selectinload
@@ -26,6 +25,7 @@ from shop.models.payment import (
 )
 from shop.models.repair import Repair
 from shop.services import numbers, queue
+from shop.services.clock import midnight
 from shop.services.events import record
 from shop.services.filters import parse_filters
 from shop.services.payments import refunds
@@ -155,9 +155,9 @@ def _filtered(filters: Filters, zone: str) -> tuple[Select, bool]:
     if filters.provider:
         query = query.where(Payment.provider == filters.provider)
     if filters.since:
-        query = query.where(Payment.created_at >= _midnight(filters.since, zone))
+        query = query.where(Payment.created_at >= midnight(filters.since, zone))
     if filters.until:
-        query = query.where(Payment.created_at < _midnight(filters.until + timedelta(days=1), zone))
+        query = query.where(Payment.created_at < midnight(filters.until + timedelta(days=1), zone))
     if not filters.q:
         return query, False
     found, is_cut = _searched(filters.q)
@@ -189,7 +189,3 @@ def _searched(q: str):
     filters = parse_filters({"view": "all", "q": q})
     ids = queue.ids(filters, me=0, day_ends=utc_now(), most=MOST_TICKETS + 1)
     return Payment.repair_id.in_(list(ids[:MOST_TICKETS])), len(ids) > MOST_TICKETS
-
-
-def _midnight(day: date, zone: str) -> datetime:
-    return datetime.combine(day, time(), ZoneInfo(zone))
