@@ -19,11 +19,13 @@ import stripe
 from sqlalchemy import func, select
 
 from shop.extensions import db
+from shop.models.actor import SYSTEM
 from shop.models.errors import ProviderDown, ProviderRefused
 from shop.models.event import Event
 from shop.models.payment import EventState, Payment, PaymentState, ProviderEvent, Refund, RefundState
 from shop.services import ledger, ledger_check
 from shop.services.payments import attempts, refunds, webhooks
+from shop.services.payments import settle as settling
 from shop.services.payments.reconcile import reconcile
 from shop.services.payments.settle import settle
 from shop.services.payments.stripe_gateway import StripeGateway
@@ -142,6 +144,24 @@ def test_a_storm_of_webhooks_ends_where_the_provider_is(
     till.work()
     assert set(db.session.scalars(select(ProviderEvent.state))) == {EventState.DONE}
     assert_settled(till, provider)
+
+
+def test_the_twin_that_books_whatever_it_is_told_again_ends_elsewhere(
+    app, till, iphone, manager, simulator, monkeypatch
+):
+    happened = events_of(till, iphone, manager, simulator, "stripe")
+    monkeypatch.setattr(
+        settling, "_post_once",
+        lambda payment, key, kind, posting, **facts: ledger.post(
+            f"{key}:{secrets.token_hex(8)}", kind, posting, currency=payment.currency, actor=SYSTEM,
+            repair_id=payment.repair_id, payment_id=payment.id,
+        ),
+    )  # fmt: skip
+    for event in happened:
+        assert post_webhook(app, "stripe", event.headers, event.body, 200) == ""
+    till.work()
+
+    assert ledger.balance("stripe", currency="GBP") != till.balance("stripe")
 
 
 # On two databases: 10,000 sequences in the long form.
