@@ -28,7 +28,7 @@ from shop.services import (
     relay,
     wake,
 )
-from shop.services.payments import reconcile
+from shop.services.payments import keys, reconcile
 
 log = structlog.get_logger(__name__)
 
@@ -151,7 +151,7 @@ class Housekeeper(threading.Thread):
         forgotten = housekeeping.forget_old(is_stopping=self.stopping.is_set)
         if forgotten.total:
             log.info("housekeeping", **asdict(forgotten))
-        providers = self.app.config["SETTINGS"].online_providers
+        providers = keys.in_use().online_providers
         reconcile.reconcile_due(providers, datetime.now(UTC).date(), is_stopping=self.stopping.is_set)
 
 

@@ -2,7 +2,7 @@
 
 from urllib.parse import urlencode
 
-from flask import current_app, make_response, redirect, render_template
+from flask import make_response, redirect, render_template
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
@@ -13,7 +13,7 @@ from shop.models.payment import Payment, PaymentState, Provider
 from shop.models.repair import Repair
 from shop.security import CONTENT_SECURITY_POLICY
 from shop.services import booking_payments
-from shop.services.payments import attempts
+from shop.services.payments import attempts, keys
 
 STRIPE_JS, PAYPAL_JS = "https://js.stripe.com/dahlia/stripe.js", "https://www.paypal.com/sdk/js"
 # What each provider's own script needs, by its published guide; nothing of it where a provider is simulated.
@@ -45,7 +45,7 @@ _WHY = {
 
 def page(repair: Repair, *, template: str, pay_url, back_url: str, **context):
     """The page on which a repair is paid online; `pay_url(provider)` is where a form without a script goes."""
-    settings = current_app.config["SETTINGS"]
+    settings = keys.in_use()
     purpose, amount = booking_payments.asked_now(repair)
     providers = settings.online_providers if amount else ()
     html = render_template(
@@ -89,7 +89,7 @@ TROUBLE = (ProviderDown, ProviderRefused)
 
 
 def _hosted(opened: attempts.Opened) -> str:
-    payment, settings = opened.payment, current_app.config["SETTINGS"]
+    payment, settings = opened.payment, keys.in_use()
     if payment.provider == Provider.STRIPE:
         # Only the simulator has a card form of its own: the real one is a script's.
         back = attempts.return_url(payment.repair.tracking_token, payment.key)
@@ -100,12 +100,12 @@ def _hosted(opened: attempts.Opened) -> str:
 
 def _needs_script(providers) -> frozenset[str]:
     """Providers that cannot be paid with without a script."""
-    simulated = current_app.config["SETTINGS"].simulated
+    simulated = keys.in_use().simulated
     return frozenset(one for one in providers if one == Provider.STRIPE and one not in simulated)
 
 
 def _scripts(providers, currency: str) -> list[str]:
-    settings, found = current_app.config["SETTINGS"], []
+    settings, found = keys.in_use(), []
     asked = f"?client-id={settings.PAYPAL_CLIENT_ID}&currency={currency}&intent=capture&components=buttons"
     for provider in providers:
         if provider == Provider.STRIPE:
@@ -117,7 +117,7 @@ def _scripts(providers, currency: str) -> list[str]:
 
 def _policy(providers) -> str:
     """The policy of all pages, and beside it what the scripts of real providers need."""
-    real = [one for one in providers if one not in current_app.config["SETTINGS"].simulated]
+    real = [one for one in providers if one not in keys.in_use().simulated]
     directives = []
     for directive in CONTENT_SECURITY_POLICY.split("; "):
         name = directive.split(" ", 1)[0]

@@ -16,7 +16,7 @@ from shop.extensions import db
 from shop.models.errors import Invalid, ProviderDown, ProviderRefused
 from shop.models.permissions import Role
 from shop.services import accounts, audit, backtest, demo, housekeeping, ledger_check, seed, staff
-from shop.services.payments import reconcile
+from shop.services.payments import keys, reconcile
 
 user_cli = AppGroup("user", help="People of the staff.")
 account_cli = AppGroup("account", help="Customers' accounts.")
@@ -83,7 +83,7 @@ def reconcile_payments(provider: str | None, day: datetime | None) -> None:
     """Compares a provider's list of a day with our books. Exits 1 and names each difference that is left."""
     wanted = day.date() if day else datetime.now(UTC).date() - timedelta(days=1)
     differs = False
-    for name in [provider] if provider else current_app.config["SETTINGS"].online_providers:
+    for name in [provider] if provider else keys.in_use().online_providers:
         try:
             result = reconcile.reconcile(name, wanted)
         except (ProviderDown, ProviderRefused) as error:

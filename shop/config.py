@@ -165,15 +165,13 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _payments(self):
         """Each provider is real, or simulated under keys of our own; with real payments, real or not offered."""
-        for names in (_STRIPE, _PAYPAL):
+        for names in PROVIDER_KEYS.values():
             _refuse_half({name: getattr(self, name) for name in names})
         if not self.SIMULATOR_URL:
             host = "127.0.0.1" if self.HOST in ("", "0.0.0.0", "::") else self.HOST  # noqa: S104 - compared, not bound
             self.SIMULATOR_URL = f"http://{host}:{self.PORT}/simulator"
         _check_stripe(self)
         _check_paypal(self)
-        if self.ENABLE_REAL_PAYMENTS and not (self.STRIPE_SECRET_KEY or self.PAYPAL_CLIENT_ID):
-            raise ValueError("ENABLE_REAL_PAYMENTS is on and no provider has keys: set those of Stripe or PayPal")
         if self.ENABLE_REAL_PAYMENTS and self.has_invented_company:
             raise ValueError("COMPANY_NAME is missing: real payments need a real name on their receipts and invoices")
         if not self.ENABLE_REAL_PAYMENTS:
@@ -207,6 +205,18 @@ class Settings(BaseSettings):
         """The providers that are played by the simulator: nobody pays anything."""
         return self._simulated
 
+    def given_keys(self, provider: str) -> dict[str, str]:
+        """What the environment says of a provider; empty where it leaves it to the console or to the simulator."""
+        names = PROVIDER_KEYS[provider]
+        is_given = provider in self.online_providers and provider not in self._simulated
+        return {name: getattr(self, name) for name in names} if is_given else {}
+
+    def with_keys(self, keys: dict[str, str]) -> "Settings":
+        """The same with these settings of providers, judged like those of the environment. Raises ConfigError."""
+        left_open = {name for one, names in PROVIDER_KEYS.items() if not self.given_keys(one) for name in names}
+        own = {name: getattr(self, name) for name in self.model_fields_set - left_open}
+        return load_settings(**own | keys)
+
     @property
     def deposit_for(self) -> frozenset[str]:
         """The urgencies that need a deposit."""
@@ -232,8 +242,11 @@ class Settings(BaseSettings):
         return not self.REDIS_URL
 
 
-_STRIPE = ("STRIPE_SECRET_KEY", "STRIPE_PUBLISHABLE_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_API_BASE")
-_PAYPAL = ("PAYPAL_CLIENT_ID", "PAYPAL_CLIENT_SECRET", "PAYPAL_WEBHOOK_ID", "PAYPAL_API_BASE")
+# The settings of each provider; the last, its address, may be left out.
+PROVIDER_KEYS = {
+    "stripe": ("STRIPE_SECRET_KEY", "STRIPE_PUBLISHABLE_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_API_BASE"),
+    "paypal": ("PAYPAL_CLIENT_ID", "PAYPAL_CLIENT_SECRET", "PAYPAL_WEBHOOK_ID", "PAYPAL_API_BASE"),
+}
 _PAYPAL_LIVE, _PAYPAL_SANDBOX = "https://api-m.paypal.com", "https://api-m.sandbox.paypal.com"
 
 

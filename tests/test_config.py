@@ -198,7 +198,6 @@ def test_with_real_payments_a_provider_without_keys_is_not_offered(environment):
         (PAYPAL | {"PAYPAL_WEBHOOK_ID": ""}, "PAYPAL_WEBHOOK_ID is missing"),
         (PAYPAL | {"PAYPAL_API_BASE": "https://api-m.paypal.com"}, "PAYPAL_API_BASE is the live address"),
         (PAYPAL | REAL | {"PAYPAL_API_BASE": "https://api-m.sandbox.paypal.com"}, "PAYPAL_API_BASE is an address for"),
-        (REAL, "ENABLE_REAL_PAYMENTS is on and no provider has keys"),
         (STRIPE_LIVE | NAMELESS, "COMPANY_NAME is missing"),
     ],
 )
@@ -213,6 +212,25 @@ def test_keys_that_do_not_fit_stop_the_start_with_one_sentence_that_tells_no_key
     assert sentence.startswith(f"Cannot start: {name}")
     assert sentence.endswith(".")
     assert not any(value and value in sentence for key, value in given.items() if key not in REAL)
+
+
+def test_real_money_without_keys_offers_no_provider_until_the_console_has_some(environment):
+    settings = load_settings(**REAL)
+
+    assert (settings.online_providers, settings.simulated) == ((), frozenset())
+    with_keys = settings.with_keys(STRIPE_LIVE)
+    assert with_keys.online_providers == ("stripe",)
+    assert with_keys.COMPANY_IBAN == settings.COMPANY_IBAN == ""
+
+
+def test_keys_that_are_added_are_judged_like_those_of_the_start(environment):
+    settings = load_settings()
+
+    with pytest.raises(ConfigError, match="STRIPE_SECRET_KEY is a live key"):
+        settings.with_keys(STRIPE_LIVE)
+    assert settings.with_keys(PAYPAL).simulated == {"stripe"}
+    assert settings.with_keys(PAYPAL).given_keys("paypal")["PAYPAL_CLIENT_ID"] == "A1"
+    assert settings.given_keys("paypal") == {}
 
 
 def test_settings_do_not_show_their_secrets(environment):

@@ -27,6 +27,7 @@ from shop.admin import (
     promises,
     recover,
     roster,
+    settings,
     sign_in,
     sockets,
     staff,
@@ -47,6 +48,6 @@ def init_app(app: Flask) -> None:
     admin.add_view(RepairsView("Repairs", path="repairs"))
     system = (health, staff, account, recover, undo, style)
     work = (bulk, find, palette, calendar, check_in, opening, load, next_ticket, roster, views)
-    money = (documents, payments, till, ledger)
+    money = (documents, payments, till, ledger, settings)
     for screen in (*work, *money, catalogue, price_rules, promises, audit, outbox, *system):
         screen.init_app(admin)

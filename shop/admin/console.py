@@ -62,6 +62,7 @@ NAVIGATION = (
         (
             (_l("Outbox"), "send", "/admin/outbox/", "outbox.view", True),
             (_l("Health"), "activity", "/admin/health/", "health.view", False),
+            (_l("Payment keys"), "key-round", "/admin/settings/", "provider.keys", False),
             (_l("Staff"), "users-round", "/admin/staff/", "staff.view", False),
             (_l("Roster"), "calendar-clock", "/admin/roster/", "roster.own", False),
             (_l("Style"), "palette", "/admin/style/", "style.view", False),

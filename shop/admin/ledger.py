@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import date, timedelta
 
-from flask import Response, current_app, flash, redirect, request, stream_with_context, url_for
+from flask import Response, flash, redirect, request, stream_with_context, url_for
 from flask_admin import Admin, expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -24,6 +24,7 @@ from shop.models.money import plain_money
 from shop.services import ledger, ledger_check, ledger_view
 from shop.services.ledger_view import Filters
 from shop.services.openings import read_date
+from shop.services.payments import keys
 from shop.services.payments.reconcile import reconcile
 
 ACCOUNTS = {
@@ -76,14 +77,14 @@ class LedgerView(ConsoleView):
     def reconciliation(self):
         runs = [(run, json.loads(run.differences)) for run in ledger_view.last_runs()]
         yesterday = utc_now().date() - timedelta(days=1)
-        providers = current_app.config["SETTINGS"].online_providers
+        providers = keys.in_use().online_providers
         return show("admin/ledger/reconciliation.html", runs=runs, ways=WAYS, providers=providers, yesterday=yesterday)
 
     @expose("/reconciliation/run", methods=["POST"])
     @requires("ledger.view")
     def compare(self):
         day, provider = read_date(request.form.get("day", "")), request.form.get("provider", "")
-        if day is None or day > utc_now().date() or provider not in current_app.config["SETTINGS"].online_providers:
+        if day is None or day > utc_now().date() or provider not in keys.in_use().online_providers:
             flash(_("Choose a provider, and a day that has begun."), "error")
         else:
             _compare(provider, day)

@@ -59,6 +59,7 @@ _RIGHTS = {
     "roster.manage": _l("set hours, absences and skills"),
     "staff.view": _l("see the staff"),
     "staff.manage": _l("manage the staff"),
+    "provider.keys": _l("set the keys of payment providers"),
     "account.self": _l("look after their own account"),
     "style.view": _l("see the style guide"),
 }

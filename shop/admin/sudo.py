@@ -80,7 +80,8 @@ def _is_sent() -> bool:
 
 def _other_fields() -> list[tuple[str, str]]:
     own = {"csrf_token", once.FIELD, "sudo_password", "sudo_code", "sudo_back"}
-    return [(name, value) for name, value in request.form.items(multi=True) if name not in own]
+    # A provider's secret is never written into a page: it is pasted once more.
+    return [(name, value) for name, value in request.form.items(multi=True) if name not in own and "secret" not in name]
 
 
 def _page_before() -> str:

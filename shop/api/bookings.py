@@ -1,7 +1,5 @@
 """Booking a repair."""
 
-from flask import current_app
-
 from shop.api import schemas
 from shop.api.blueprint import blueprint, bookings_limit
 from shop.api.prices import EXAMPLE
@@ -10,6 +8,7 @@ from shop.models.actor import CUSTOMER
 from shop.models.repair import Repair
 from shop.services import appointments, bookings, idempotency
 from shop.services.customers import CustomerDetails
+from shop.services.payments import keys
 
 _SCOPE = "api.bookings"
 _EXAMPLE = EXAMPLE | {
@@ -47,7 +46,7 @@ def _request(body: dict) -> bookings.BookingRequest:
 
 
 def _answer(repair: Repair) -> dict:
-    settings, booking = current_app.config["SETTINGS"], appointments.get_booking(repair)
+    settings, booking = keys.in_use(), appointments.get_booking(repair)
     can_pay = repair.total and settings.online_providers
     link = settings.BASE_URL + bookings.tracking_path(repair)
     return {

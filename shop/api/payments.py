@@ -1,6 +1,6 @@
 """Paying for a booking, and what the providers tell us."""
 
-from flask import current_app, request
+from flask import request
 
 from shop.api import schemas
 from shop.api.blueprint import blueprint, payments_limit, webhooks_limit
@@ -9,7 +9,7 @@ from shop.models.actor import CUSTOMER
 from shop.models.errors import Invalid, NotFound
 from shop.models.payment import Payment, Provider
 from shop.services import idempotency
-from shop.services.payments import attempts, webhooks
+from shop.services.payments import attempts, keys, webhooks
 from shop.services.payments.settle import settle
 
 _SCOPE = "api.payments"
@@ -33,7 +33,7 @@ def create_payment_intent(headers: dict, body: dict):
     return _answer(opened.payment) | {
         "payment_intent": opened.snapshot.ref,
         "client_secret": opened.snapshot.client_secret,
-        "publishable_key": current_app.config["SETTINGS"].STRIPE_PUBLISHABLE_KEY,
+        "publishable_key": keys.in_use().STRIPE_PUBLISHABLE_KEY,
     }
 
 
@@ -85,7 +85,7 @@ def create_paypal_order(headers: dict, body: dict):
     return _answer(opened.payment) | {
         "order_id": opened.snapshot.ref,
         "approve_url": opened.snapshot.next_url,
-        "client_id": current_app.config["SETTINGS"].PAYPAL_CLIENT_ID,
+        "client_id": keys.in_use().PAYPAL_CLIENT_ID,
     }
 
 
@@ -170,5 +170,5 @@ def _answer(payment: Payment) -> dict:
         "amount": payment.amount,
         "currency": payment.currency,
         "failure_code": payment.failure_code,
-        "test": not current_app.config["SETTINGS"].ENABLE_REAL_PAYMENTS,
+        "test": not keys.in_use().ENABLE_REAL_PAYMENTS,
     }

@@ -62,6 +62,7 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "roster.manage": _LEADERS,
     "staff.view": _LEADERS,
     "staff.manage": frozenset({Role.OWNER}),
+    "provider.keys": frozenset({Role.OWNER}),
     "account.self": _EVERYONE,
     "style.view": _EVERYONE,
 }

@@ -21,7 +21,7 @@ from shop.models.workflow import State
 from shop.services import appointments, ledger, slots
 from shop.services.confirmation import confirm_if_paid
 from shop.services.events import hold, record
-from shop.services.payments import attempts, refunds
+from shop.services.payments import attempts, keys, refunds
 from shop.services.payments.settle import settle
 
 _NEW = timedelta(hours=1)
@@ -32,7 +32,7 @@ TOO_LATE = "The time was taken when the payment came"
 
 def ways_to_pay(*, total: int, urgency: str) -> tuple[PayChoice, ...]:
     """How a booking may be paid, the first one proposed."""
-    settings = current_app.config["SETTINGS"]
+    settings = keys.in_use()
     return choices(
         total=total, urgency=urgency, percent=settings.DEPOSIT_PERCENT, deposit_for=settings.deposit_for,
         online=bool(settings.online_providers),

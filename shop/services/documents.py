@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from flask import current_app
 from flask_babel import force_locale
 from flask_babel import gettext as _
 from sqlalchemy import func, select
@@ -36,6 +35,7 @@ from shop.services.catalogue import translated
 from shop.services.company import our_company
 from shop.services.document_content import Frame
 from shop.services.events import record
+from shop.services.payments import keys
 from shop.services.pricing import COUNTRY_OF_CURRENCY
 from shop.services.statements import insert_statement
 
@@ -263,7 +263,7 @@ def frame_of(kind: DocumentKind, repair: Repair, buyer: Buyer) -> Frame:
 
 def _link(repair: Repair) -> str:
     """The private page of the repair; while something is owed that can be paid online, the page to pay it on."""
-    settings = current_app.config["SETTINGS"]
+    settings = keys.in_use()
     owes = settings.online_providers and ledger.repair_balance(repair).owed > 0
     return settings.BASE_URL + tracking_path(repair) + ("/pay" if owes else "")
 

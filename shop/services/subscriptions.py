@@ -93,6 +93,8 @@ SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "saved_view.changed": (),
     "saved_view.deleted": (),
     "role_view.set": (),
+    "provider_key.set": (),
+    "provider_key.removed": (),
     "staff.created": (),
     "staff.signed_in": (),
     "staff.signed_out": (),

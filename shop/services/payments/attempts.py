@@ -17,6 +17,7 @@ from shop.models.repair import Repair
 from shop.models.workflow import State
 from shop.services import appointments, ledger
 from shop.services.events import hold, record
+from shop.services.payments import keys
 from shop.services.payments.gateway import Order, Snapshot, gateway_of
 from shop.services.payments.settle import Seen, captured, record_fact, settle_by
 
@@ -65,7 +66,7 @@ def start_payment(
     An attempt of the same kind that is still open is gone on with, so that two clicks are one payment. Raises
     AmountRefused when `amount` is named and is not ours, and Invalid where nothing can be paid.
     """
-    if provider not in current_app.config["SETTINGS"].online_providers:
+    if provider not in keys.in_use().online_providers:
         raise Invalid({"provider": _("This way to pay is not offered.")})
     if repair.status == State.CANCELLED:
         raise Invalid({"booking": _("This booking was cancelled. Nothing is to be paid.")})

@@ -11,9 +11,11 @@ from typing import Protocol
 
 from flask import current_app
 
+from shop.config import Settings
 from shop.models.errors import Declined, ProviderDown, ProviderRefused
 from shop.models.ledger import Kind
 from shop.models.payment import DisputeState, PaymentState, Provider, RefundState
+from shop.services.payments.keys import in_use
 
 __all__ = ["Declined", "Gateway", "Order", "ProviderDown", "ProviderRefused", "Snapshot", "gateway_of"]
 
@@ -124,6 +126,10 @@ class Line:
 class Gateway(Protocol):
     provider: Provider
 
+    def check(self) -> None:
+        """Asks something that changes nothing, to see whether it knows us."""
+        ...
+
     def create(self, order: Order) -> Snapshot:
         """Opens the attempt there, once for each `order.idempotency_key`."""
         ...
@@ -155,17 +161,18 @@ class Gateway(Protocol):
 
 def gateway_of(provider: Provider | str) -> Gateway:
     """The one for this provider, with the keys of this shop. Raises ProviderRefused for one that is not offered."""
+    # Asked for first: other keys forget the gateways that were made with those before.
+    settings = in_use()
     made: dict[str, Gateway] = current_app.extensions.setdefault("shop_gateways", {})
     if provider not in made:
-        made[provider] = _make(Provider(provider))
+        made[provider] = _make(Provider(provider), settings)
     return made[provider]
 
 
-def _make(provider: Provider) -> Gateway:
+def _make(provider: Provider, settings: Settings) -> Gateway:
     from shop.services.payments.paypal_gateway import PayPalGateway
     from shop.services.payments.stripe_gateway import StripeGateway
 
-    settings = current_app.config["SETTINGS"]
     if provider not in settings.online_providers:
         raise ProviderRefused(f"{provider} is not set up.", reason="not_configured")
     if provider == Provider.STRIPE:

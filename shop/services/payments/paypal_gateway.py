@@ -90,6 +90,13 @@ class PayPalGateway:
         self._token, self._token_ends = "", 0.0
         self._lock = threading.Lock()
 
+    def check(self) -> None:
+        self._token_ends = 0.0
+        try:
+            self._access_token()
+        except requests.RequestException:
+            raise _down() from None
+
     def create(self, order: Order) -> Snapshot:
         amount = {"currency_code": order.currency, "value": value_of(order.amount, order.currency)}
         unit = {

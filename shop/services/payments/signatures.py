@@ -24,11 +24,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
-from flask import current_app
 
 from shop.config import Settings
 from shop.models.errors import ProviderDown, WebhookRefused
 from shop.models.payment import Provider
+from shop.services.payments.keys import in_use
 
 # Stripe signs each delivery anew, so an old one was caught on its way.
 STRIPE_TOLERANCE = 300
@@ -54,7 +54,7 @@ def verify(provider: Provider | str, headers: Mapping[str, str], body: bytes) ->
 
     Raises ProviderDown if the certificate cannot be fetched: the provider will send it again.
     """
-    settings = current_app.config["SETTINGS"]
+    settings = in_use()
     if provider not in settings.online_providers:
         raise WebhookRefused("This provider is not set up.")
     if provider == Provider.STRIPE:

@@ -76,6 +76,10 @@ class StripeGateway:
             http_client=stripe.RequestsClient(timeout=TIMEOUT, session=WireSession(Provider.STRIPE)),
         )
 
+    def check(self) -> None:
+        with _translated():
+            self.client.v1.balance_transactions.list({"limit": 1})
+
     def create(self, order: Order) -> Snapshot:
         params: dict[str, Any] = {
             "amount": order.amount,
