@@ -28,6 +28,7 @@ class Provider(StrEnum):
     PAYPAL = "paypal"
     TERMINAL = "terminal"
     CASH = "cash"
+    PIX = "pix"
 
 
 # Those that are called over the network, and call back.

@@ -10,7 +10,7 @@ from shop.extensions import db
 from shop.models.actor import Actor
 from shop.models.base import UtcDateTime, utc_now
 from shop.models.customer import Customer, Device
-from shop.models.ledger import Account, Kind, LedgerEntry, LedgerTransaction
+from shop.models.ledger import Account, Kind, LedgerEntry, LedgerTransaction, way_into
 from shop.models.payment import Dispute, DisputeState, Payment
 from shop.models.permissions import Role
 from shop.models.promise import Outlook
@@ -63,7 +63,7 @@ _PRESSING_ME = _cut(*_DUE, *_MINE, order=_BY_DUE, most=MOST_PRESSING)
 _READY = _cut(Repair.status == State.READY.value, order=(Repair.status_since, Repair.id), most=MOST_READY)
 
 
-_WAYS = (Account.CASH, Account.TERMINAL, Account.STRIPE, Account.PAYPAL)
+_WAYS = (Account.CASH, Account.TERMINAL, Account.BANK, Account.STRIPE, Account.PAYPAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +158,8 @@ def taken_today(*, day_ends: datetime, state: LogState) -> Takings:
     rows = recall(state, ("taken", begins), lambda: _rows(query, {}))
     ordered = sorted(rows, key=lambda row: (_WAYS.index(row[0]), row[1]))
     return Takings(
-        tuple((way, currency, int(sum_)) for way, currency, sum_, _ in ordered if sum_),
-        tuple((way, currency, int(sum_)) for way, currency, _, sum_ in ordered if sum_),
+        tuple((way_into(account), currency, int(sum_)) for account, currency, sum_, _ in ordered if sum_),
+        tuple((way_into(account), currency, int(sum_)) for account, currency, _, sum_ in ordered if sum_),
     )
 
 

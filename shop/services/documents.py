@@ -29,7 +29,7 @@ from shop.models.money import Money
 from shop.models.payment import Payment, PaymentState
 from shop.models.repair import Repair
 from shop.models.text import is_plain, one_line
-from shop.services import document_content, ledger, pdf, pricing, repairs
+from shop.services import document_content, ledger, pdf, pix, pricing, repairs
 from shop.services.bookings import tracking_path
 from shop.services.buyers import clean_buyer, customer_of
 from shop.services.catalogue import translated
@@ -258,14 +258,14 @@ def frame_of(kind: DocumentKind, repair: Repair, buyer: Buyer) -> Frame:
         locale="pt_BR" if country == BRAZIL else repair.customer.locale,
         issued_at=utc_now(),
         link=_link(repair),
+        pix=pix.find_receiver(repair),
     )
 
 
 def _link(repair: Repair) -> str:
-    """The private page of the repair; while something is owed that can be paid online, the page to pay it on."""
-    settings = current_app.config["SETTINGS"]
-    owes = settings.online_providers and ledger.repair_balance(repair).owed > 0
-    return settings.BASE_URL + tracking_path(repair) + ("/pay" if owes else "")
+    """The private page of the repair; while something is owed that can be paid from there, the page to pay it on."""
+    owes = pix.can_be_paid_from_afar(repair) and ledger.repair_balance(repair).owed > 0
+    return current_app.config["SETTINGS"].BASE_URL + tracking_path(repair) + ("/pay" if owes else "")
 
 
 def lines_of(repair: Repair, country: str, *, is_reverse: bool) -> tuple[Line, ...]:

@@ -22,6 +22,7 @@ from shop.models.ledger import (
     balanced,
     drawer_difference_posting,
     payout_posting,
+    way_into,
 )
 from shop.models.location import Location
 from shop.models.payment import Drawer, Provider
@@ -234,12 +235,14 @@ def _takings(drawer: Drawer) -> tuple[Taking, ...]:
         .where(
             LedgerTransaction.drawer_id == drawer.id,
             LedgerTransaction.kind.in_((Kind.PAYMENT, Kind.REFUND)),
-            LedgerEntry.account.in_((Account.CASH, Account.TERMINAL)),
+            LedgerEntry.account.in_((Account.CASH, Account.TERMINAL, Account.BANK)),
         )
         .group_by(LedgerEntry.account)
         .order_by(LedgerEntry.account)
     )
-    return tuple(Taking(account, int(number), int(taken), int(back)) for account, number, taken, back in _all(query))
+    return tuple(
+        Taking(way_into(account), int(number), int(taken), int(back)) for account, number, taken, back in _all(query)
+    )
 
 
 def _all(query):

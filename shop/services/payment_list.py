@@ -20,9 +20,11 @@ from shop.models.payment import (
     DisputeState,
     Payment,
     PaymentState,
+    Provider,
     ProviderCall,
     ProviderEvent,
 )
+from shop.models.pix import read_end_to_end
 from shop.models.repair import Repair
 from shop.services import numbers, queue
 from shop.services.clock import midnight
@@ -182,6 +184,8 @@ def _searched(q: str):
     number = numbers.read_one(q)
     if number and number.kind == "ticket":
         return Payment.repair_id == select(Repair.id).where(Repair.number == number.key).scalar_subquery(), False
+    if end_to_end := read_end_to_end(q, now=utc_now()):
+        return and_(Payment.provider == Provider.PIX, Payment.provider_ref == end_to_end), False
     if "_" in q or (q.isascii() and q.isalnum() and q == q.upper() and any(map(str.isdigit, q))):
         # Its index begins with the provider.
         is_attempt = and_(Payment.provider.in_(sorted(ONLINE)), Payment.provider_ref == q)
