@@ -134,7 +134,7 @@ _SAID_ELSEWHERE = ("from", "to", "fields", "changes", "total", "currency", "role
 LOCALE = "en_GB"
 _NOBODY = "nobody"
 # Minor units of the currency that the same fact names.
-_MONEY = frozenset({"amount", "banked", "counted", "expected", "float"})
+_MONEY = frozenset({"amount", "banked", "counted", "expected", "float", "left"})
 _SLUG = re.compile("[a-z]+(_[a-z]+)*")
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00$")
 

@@ -19,7 +19,7 @@ from shop.models.text import one_line
 from shop.services import drawers, ledger
 from shop.services.confirmation import confirm_if_paid
 from shop.services.events import record
-from shop.services.payments.settle import supersede
+from shop.services.payments.settle import forget_surplus, supersede
 
 AT_THE_COUNTER = (Provider.CASH, Provider.TERMINAL, Provider.PIX)
 LONGEST_SLIP = 40
@@ -123,6 +123,7 @@ def give_back(payment: Payment, amount: int, *, reason: str, actor: Actor) -> Re
         repair_id=repair.id, payment_id=payment.id, drawer_id=drawer.id if drawer else None, memo=reason,
     )  # fmt: skip
     record("payment.refunded", repair, actor=actor, body={**_facts(payment, amount), "refund": refund.id})
+    forget_surplus(repair)
     return refund
 
 

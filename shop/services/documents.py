@@ -29,6 +29,7 @@ from shop.models.money import Money
 from shop.models.payment import Payment, PaymentState
 from shop.models.repair import Repair
 from shop.models.text import is_plain, one_line
+from shop.models.workflow import State
 from shop.services import document_content, ledger, pdf, pix, pricing, repairs
 from shop.services.bookings import tracking_path
 from shop.services.buyers import clean_buyer, customer_of
@@ -59,11 +60,16 @@ def issue_invoice(repair: Repair, *, actor: Actor, buyer: Buyer | None = None, m
 
     `buyer` is whom it is made out to, by default the customer as on file. A second call gives back the first invoice,
     unless that was credited in full: then another one is issued. `mailed` sends it to the customer.
-    Raises Invalid for a buyer who cannot be printed or whose tax number is wrong, Merged for a ticket merged away.
+    Raises Invalid for a buyer who cannot be printed or whose tax number is wrong, and for a cancelled repair; Merged
+    for a ticket merged away.
     """
     repair = repairs.lock_repair(repair.number)
     if found := find_invoice(repair):
         return found
+    if repair.status == State.CANCELLED:
+        raise Invalid(
+            {"repair": _("This repair was cancelled, so there is nothing to bill. Make a new ticket for it.")}
+        )
     country = country_of(repair)
     buyer = clean_buyer(buyer or customer_of(repair), seller_country=country)
     is_reverse = invoicing.is_reverse_charge(buyer, seller_country=country)

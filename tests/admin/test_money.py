@@ -171,7 +171,6 @@ def test_who_may_see_the_books_sees_what_is_expected(counter, browser_of, manage
     ("path", "form", "words"),
     [
         ("open", {"float": "1"}, "The till of this branch is open already."),
-        ("move", {"way": "out", "amount": "500", "reason": "Bank"}, "There is not so much in the drawer."),
         ("move", {"way": "out", "amount": "5"}, "Say what it is for"),
         ("move", {"way": "in", "amount": "five", "reason": "Change"}, "Enter an amount, such as 20.00."),
         ("close", {"coin-5000": "two"}, "Count the pieces of each note and coin"),
@@ -196,6 +195,32 @@ def test_cash_put_in_and_taken_out_stands_in_the_report(counter, browser_of, man
     assert "Put in: Coins for change" in page
     assert "Taken out: Window cleaner" in page
     assert "Expected in the drawer £125.00" in page
+
+
+def test_smaller_float_is_said_asked_about_and_shown(counter, browser_of, manager):
+    counter.post("/admin/till/close", data={"coin-5000": "2", "banked": "20"})
+    form = {"float": "75", "minimum": "100"}
+
+    asked = text_of(counter.get("/admin/till/").text)
+    refused = counter.post("/admin/till/open", data=form)
+    answer = counter.post("/admin/till/open", data={**form, "reason": "Stamps"})
+    opened = text_of(counter.get(answer.location).text)
+
+    assert "The last session left £80.00." in asked
+    assert (refused.status_code, "That is less than the last session left." in refused.text) == (422, True)
+    assert answer.status_code == 303
+    assert "£5.00 less than was left are noted as taken to the bank." in opened
+    assert "Less than was left before: Stamps -£5.00" in opened
+    assert "Opened the till with £75.00" in text_of(browser_of(manager).get("/admin/audit/").text)
+
+
+def test_leader_is_told_that_the_drawer_holds_less(browser_of, manager, counter):
+    form = {"way": "out", "amount": "500", "reason": "Bank"}
+
+    answer = browser_of(manager).post("/admin/till/move", data=form)
+
+    assert (answer.status_code, "There is not so much in the drawer." in answer.text) == (422, True)
+    assert counter.post("/admin/till/move", data=form).status_code == 303
 
 
 def test_till_that_is_not_open_cannot_be_counted(browser_of, front_desk):

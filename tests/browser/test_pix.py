@@ -7,8 +7,8 @@ import zxingcpp
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.browser.console import api_booking, is_live
 from tests.browser.conftest import DESKTOP, PHONE, assert_accessible, assert_quiet
+from tests.browser.console import api_booking, is_live
 from tests.browser.test_console_pages import assert_sound
 
 

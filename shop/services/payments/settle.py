@@ -263,8 +263,18 @@ def _look_for_trouble(payment: Payment, became_paid: bool) -> None:
         _note_fault(payment, Fault.LATE, "payment.late")
     elif became_paid and balance.owed < 0:
         _note_fault(payment, Fault.OVERPAID, "payment.overpaid", surplus=-balance.owed)
-    elif payment.fault in (Fault.LATE, Fault.OVERPAID) and balance.owed >= 0:
-        payment.fault = ""
+    elif balance.owed >= 0:
+        forget_surplus(repair)
+
+
+def forget_surplus(repair: Repair) -> None:
+    """Takes the mark of too much or too late money off the payments of a locked repair, once no money is left over."""
+    query = select(Payment).where(Payment.repair_id == repair.id, Payment.fault.in_((Fault.LATE, Fault.OVERPAID)))
+    marked = db.session.scalars(query).all()
+    if marked and ledger.repair_balance(repair).owed >= 0:
+        for payment in marked:
+            payment.fault = ""
+            payment.version += 1
 
 
 def _bring_refund(payment: Payment, told: RefundSnapshot) -> None:
