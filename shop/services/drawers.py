@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import case, func, select
+from sqlalchemy import ColumnElement, and_, case, false, func, select
 
 from shop.extensions import db
 from shop.models.actor import Actor
@@ -25,7 +25,7 @@ from shop.models.ledger import (
     way_into,
 )
 from shop.models.location import Location
-from shop.models.payment import Drawer, Provider
+from shop.models.payment import Drawer, Payment, Provider
 from shop.models.text import one_line
 from shop.services import ledger
 from shop.services.events import hold, record
@@ -192,6 +192,14 @@ def close_drawer(drawer: Drawer, counts: Mapping[int, int], *, banked: int, note
 def sees_expected(actor: Actor) -> bool:
     """Whether this person may know what must be in a drawer that is in use: all others count it blind."""
     return actor.may("ledger.view")
+
+
+def hides(actor: Actor) -> ColumnElement[bool]:
+    """Payments whose sums would tell a person who counts blind what to count: cash of the sessions that still run."""
+    if sees_expected(actor):
+        return false()
+    in_use = select(Drawer.id).where(Drawer.closed_at.is_(None))
+    return and_(Payment.provider == Provider.CASH, Payment.drawer_id.in_(in_use))
 
 
 def expected_in(drawer: Drawer) -> int:

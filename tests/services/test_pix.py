@@ -189,9 +189,9 @@ def test_till_of_pounds_knows_nothing_of_reais(brazilian, front_desk, session):
 def test_dashboard_and_list_know_pix(brazilian, front_desk, session):
     payment = take(brazilian, 35_007, front_desk.actor).payment
 
-    today = dashboard.taken_today(day_ends=utc_now() + timedelta(hours=1), state=log_state())
-    by_way = payment_list.read_page(Filters(provider="pix"), zone="Europe/London").rows
-    by_id = payment_list.read_page(Filters(q=ARRIVED.lower()), zone="Europe/London").rows
+    today = dashboard.taken_today(front_desk.actor, day_ends=utc_now() + timedelta(hours=1), state=log_state())
+    by_way = payment_list.read_page(Filters(provider="pix"), zone="Europe/London", actor=front_desk.actor).rows
+    by_id = payment_list.read_page(Filters(q=ARRIVED.lower()), zone="Europe/London", actor=front_desk.actor).rows
 
     assert today.came == (("pix", "BRL", 35_007),)
     assert [row.id for row in by_way] == [row.id for row in by_id] == [payment.id]
