@@ -53,6 +53,8 @@ VERBS = {
     "payment.amount_refused": "Refused a payment that named another amount",
     "payment.refund_requested": "Asked to give {amount} back: refund {refund} of payment {payment}",
     "payment.refunded": "Gave {amount} back: refund {refund} of payment {payment}",
+    "payment.refund_settled": "{amount} have arrived back: refund {refund} of payment {payment}",
+    "payment.refund_told": "Told the customer of {amount} given back: refund {refund} of payment {payment}",
     "payment.refund_failed": "A refund failed: refund {refund} of payment {payment}",
     "payment.disputed": "The customer's bank disputes payment {payment}: {reason}",
     "payment.dispute_closed": "The dispute of payment {payment} was {outcome}",

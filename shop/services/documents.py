@@ -185,6 +185,16 @@ def find_invoice(repair: Repair) -> Document | None:
     return last if last and (not last.gross or credited(last) < last.gross) else None
 
 
+def find_credit_note(repair: Repair, *, key: str) -> Document | None:
+    """The one that was issued for what `key` names, such as `refund:12`, on any invoice of this repair."""
+    query = select(Document).where(
+        Document.repair_id == repair.id,
+        Document.kind == DocumentKind.CREDIT_NOTE,
+        Document.key.endswith(f":{key}", autoescape=True),
+    )
+    return db.session.scalar(query)
+
+
 def papers_of(repair: Repair) -> list[Paper]:
     """The documents of a repair, and of its customer's tickets that were merged into it, the newest first.
 

@@ -294,6 +294,8 @@ def _bring_refund(payment: Payment, told: RefundSnapshot) -> None:
         refund.settled_at = utc_now()
     if told.state in _MOVED and was not in _MOVED:
         record_fact("payment.refunded", payment, refund=refund.id, amount=refund.amount)
+    if told.state == RefundState.SETTLED and was == RefundState.ACCEPTED:
+        record_fact("payment.refund_settled", payment, refund=refund.id, amount=refund.amount)
     if told.state == RefundState.FAILED:
         if told.has_moved or was in _MOVED:
             _post_once(
