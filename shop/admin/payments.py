@@ -51,6 +51,7 @@ PURPOSES = {
     "balance": _l("part or rest"),
     "approved": _l("approved quote"),
 }
+_INVENTED = _l("It was invented for the demo: no provider knows it. Book a repair and pay it to try this.")
 _COLUMNS = (
     "payment", "time", "ticket", "way", "purpose", "state", "currency", "amount", "taken", "given back", "fee",
     "reference", "real money",
@@ -159,9 +160,9 @@ def _trouble() -> dict[str, int]:
 def _asked_of_provider(payment_id: int, ask: Callable, words: str):
     """Nothing is locked while the provider is asked; what it says is kept."""
     try:
-        ask(payment_id)
+        is_invented = ask(payment_id).is_invented
         db.session.commit()
-        flash(words, "success")
+        flash(_INVENTED if is_invented else words, "warning" if is_invented else "success")
     except (Invalid, ProviderDown, ProviderRefused) as error:
         db.session.rollback()
         flash(error.message, "error")
