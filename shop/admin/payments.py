@@ -51,7 +51,9 @@ PURPOSES = {
     "balance": _l("part or rest"),
     "approved": _l("approved quote"),
 }
-_INVENTED = _l("It was invented for the demo: no provider knows it. Book a repair and pay it to try this.")
+_INVENTED = _l(
+    "This payment was invented for the demo: no provider knows it. Book a repair and pay it to try this out."
+)
 _COLUMNS = (
     "payment", "time", "ticket", "way", "purpose", "state", "currency", "amount", "taken", "given back", "fee",
     "reference", "real money",

@@ -9,7 +9,8 @@ from sqlalchemy import select
 from shop.extensions import db
 from shop.models.actor import SYSTEM
 from shop.models.payment import Drawer, Payment, Refund
-from shop.services import documents, ledger
+from shop.services import documents, drawers, ledger
+from shop.services.locations import home_location
 from tests import factories
 
 HTMX = {"HX-Request": "true"}
@@ -84,6 +85,22 @@ def test_what_cannot_be_taken_comes_back_as_typed(counter, iphone, form, words, 
     assert (answer.status_code, words in answer.text) == (422, True)
     assert f'value="{form.get("amount", "189.00")}"' in answer.text
     assert db.session.scalars(select(Payment)).all() == []
+
+
+def test_repair_in_yen_is_taken_in_whole_yen(browser_of, front_desk, session):
+    drawers.open_drawer(home_location(), currency="JPY", float_amount=5_000, minimum_float=0, actor=front_desk.actor)
+    repair = factories.repair(currency="JPY", total=12_345)
+    session.commit()
+    browser = browser_of(front_desk)
+
+    form = text_of(browser.get(f"/admin/repairs/{repair.number}/pay").text)
+    refused = pay(browser, repair, amount="12.5")
+    answer = pay(browser, repair, amount="12345", tendered="13,000")
+
+    assert "¥12,345" in form
+    assert (refused.status_code, answer.status_code) == (422, 303)
+    assert "¥12,345 taken. Change: ¥655" in text_of(browser.get(answer.location).text)
+    assert ledger.balance("cash", currency="JPY") == 17_345
 
 
 def test_closed_till_is_said_before_and_after(browser_of, front_desk, iphone):

@@ -76,10 +76,10 @@ def test_payment_of_the_demo_is_named_as_invented_and_no_provider_is_asked(simul
         f"/admin/repairs/{iphone.number}/payments/{payment.id}/refund", data={"amount": "5", "reason": "Late"}
     )
 
-    assert "It was invented for the demo" in page
+    assert "This payment was invented for the demo" in page
     assert (f'action="{path}/ask"' in page, "/refund" in page) == (False, False)
     assert f"payments/{payment.id}/refund" not in boss.get(f"/admin/repairs/{iphone.number}").text
-    assert "It was invented for the demo" in boss.get(answer.location).text
+    assert "This payment was invented for the demo" in boss.get(answer.location).text
     assert (refund.status_code, "invented for the demo" in refund.text) == (422, True)
     assert session.scalars(select(ProviderCall)).all() == []
 
