@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from shop.models.pix import LONGEST_CITY, LONGEST_NAME, plain_text, read_key
 from shop.models.tax_numbers import is_cnpj, is_gb_vat_number, is_iban
 
 LARGEST_LOGO = 64 * 1024
@@ -71,6 +72,9 @@ class Settings(BaseSettings):
     PAYPAL_WEBHOOK_ID: str = ""
     PAYPAL_API_BASE: str = ""
     SIMULATOR_URL: str = ""
+    PIX_KEY: str = ""
+    PIX_NAME: str = ""
+    PIX_CITY: str = ""
     _simulated: frozenset[str] = PrivateAttr(default=frozenset())
 
     @field_validator("BASE_URL")
@@ -130,6 +134,27 @@ class Settings(BaseSettings):
             raise ValueError("its check digits are wrong: copy it from the bank, such as GB33 BUKB 2020 1555 5555 55")
         return value.strip()
 
+    @field_validator("PIX_KEY")
+    @classmethod
+    def _pix_key(cls, value: str) -> str:
+        key = read_key(value)
+        if value.strip() and key is None:
+            raise ValueError(
+                "it is no key that a bank gives: use the CPF, the CNPJ, an e-mail, a phone such as +5511987654321, "
+                "or the random key"
+            )
+        return key or ""
+
+    @field_validator("PIX_NAME")
+    @classmethod
+    def _pix_name(cls, value: str) -> str:
+        return _for_banks(value, LONGEST_NAME)
+
+    @field_validator("PIX_CITY")
+    @classmethod
+    def _pix_city(cls, value: str) -> str:
+        return _for_banks(value, LONGEST_CITY)
+
     @field_validator("COMPANY_LOGO")
     @classmethod
     def _logo(cls, value: str) -> str:
@@ -172,6 +197,7 @@ class Settings(BaseSettings):
             self.SIMULATOR_URL = f"http://{host}:{self.PORT}/simulator"
         _check_stripe(self)
         _check_paypal(self)
+        _check_pix(self)
         if self.ENABLE_REAL_PAYMENTS and self.has_invented_company:
             raise ValueError("COMPANY_NAME is missing: real payments need a real name on their receipts and invoices")
         if not self.ENABLE_REAL_PAYMENTS:
@@ -196,6 +222,7 @@ class Settings(BaseSettings):
             self.PAYPAL_WEBHOOK_ID = self._derived("paypal webhooks")[:17].upper()
             self.PAYPAL_API_BASE = self.SIMULATOR_URL
         self._simulated = frozenset(simulated)
+        self.PIX_KEY, self.PIX_NAME, self.PIX_CITY = _INVENTED_PIX
 
     def _derived(self, purpose: str) -> str:
         return hmac.new(self.SECRET_KEY.encode(), f"simulator: {purpose}".encode(), hashlib.sha256).hexdigest()[:40]
@@ -214,6 +241,9 @@ class Settings(BaseSettings):
     def with_keys(self, keys: dict[str, str]) -> "Settings":
         """The same with these settings of providers, judged like those of the environment. Raises ConfigError."""
         left_open = {name for one, names in PROVIDER_KEYS.items() if not self.given_keys(one) for name in names}
+        if not self.ENABLE_REAL_PAYMENTS:
+            # Made at the start, and made again.
+            left_open |= set(_PIX)
         own = {name: getattr(self, name) for name in self.model_fields_set - left_open}
         return load_settings(**own | keys)
 
@@ -247,6 +277,9 @@ PROVIDER_KEYS = {
     "stripe": ("STRIPE_SECRET_KEY", "STRIPE_PUBLISHABLE_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_API_BASE"),
     "paypal": ("PAYPAL_CLIENT_ID", "PAYPAL_CLIENT_SECRET", "PAYPAL_WEBHOOK_ID", "PAYPAL_API_BASE"),
 }
+_PIX = ("PIX_KEY", "PIX_NAME", "PIX_CITY")
+# The key of the examples in the Banco Central's manual: it is nobody's.
+_INVENTED_PIX = ("123e4567-e12b-12d1-a456-426655440000", "REVIVATECH TESTE", "SAO PAULO")
 _PAYPAL_LIVE, _PAYPAL_SANDBOX = "https://api-m.paypal.com", "https://api-m.sandbox.paypal.com"
 
 
@@ -311,6 +344,23 @@ def _check_paypal(settings: "Settings") -> None:
         raise ValueError(
             "PAYPAL_API_BASE is an address for tests, but ENABLE_REAL_PAYMENTS is on: leave it out, or turn it off"
         )
+
+
+def _check_pix(settings: "Settings") -> None:
+    """Pix has no test mode: a key is somebody's bank account."""
+    missing = [name for name in _PIX if not getattr(settings, name)]
+    if missing and len(missing) < len(_PIX):
+        raise ValueError(f"{missing[0]} is missing: Pix needs all of {', '.join(_PIX)}")
+    if not missing and not settings.ENABLE_REAL_PAYMENTS:
+        raise ValueError("PIX_KEY is a real account: set ENABLE_REAL_PAYMENTS=on to take real money, or leave it out")
+
+
+def _for_banks(value: str, most: int) -> str:
+    """A name for the apps of banks, without accents."""
+    text = plain_text(value)
+    if len(text) > most or not text.isascii() or not text.isprintable():
+        raise ValueError(f"banks show at most {most} letters of the alphabet here: shorten it")
+    return text
 
 
 def _paypal_host(real: bool) -> str:

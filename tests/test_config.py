@@ -17,6 +17,7 @@ NAMES = ("DATABASE_URL", "REDIS_URL", "REDIS_PREFIX", "SECRET_KEY", "BASE_URL", 
          "PAYMENT_HOLD_MINUTES", "STRIPE_SECRET_KEY",
          "STRIPE_PUBLISHABLE_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_API_BASE", "PAYPAL_CLIENT_ID",
          "PAYPAL_CLIENT_SECRET", "PAYPAL_WEBHOOK_ID", "PAYPAL_API_BASE", "SIMULATOR_URL",
+         "PIX_KEY", "PIX_NAME", "PIX_CITY",
          *(f"COMPANY_{part}" for part in ("NAME", "ADDRESS", "VAT_NUMBER", "NUMBER", "CNPJ", "IBAN", "BIC", "BANK",
                                           "EMAIL", "PHONE", "WEBSITE", "LOGO", "PAYMENT_DAYS")))  # fmt: skip
 STRIPE_TEST = {"STRIPE_SECRET_KEY": "sk_test_1", "STRIPE_PUBLISHABLE_KEY": "pk_test_1",
@@ -24,6 +25,7 @@ STRIPE_TEST = {"STRIPE_SECRET_KEY": "sk_test_1", "STRIPE_PUBLISHABLE_KEY": "pk_t
 STRIPE_LIVE = STRIPE_TEST | {"STRIPE_SECRET_KEY": "sk_live_1", "STRIPE_PUBLISHABLE_KEY": "pk_live_1"}
 PAYPAL = {"PAYPAL_CLIENT_ID": "A1", "PAYPAL_CLIENT_SECRET": "E1", "PAYPAL_WEBHOOK_ID": "W1"}
 COMPANY = {"COMPANY_NAME": "Acme Repairs Ltd", "COMPANY_ADDRESS": "1 High Street; Leeds LS1 4AB"}
+PIX = {"PIX_KEY": "12.ABC.345/01DE-35", "PIX_NAME": "Reparos São João", "PIX_CITY": "São Paulo"}
 NAMELESS = {"ENABLE_REAL_PAYMENTS": "on"}
 REAL = NAMELESS | COMPANY
 
@@ -199,6 +201,12 @@ def test_with_real_payments_a_provider_without_keys_is_not_offered(environment):
         (PAYPAL | {"PAYPAL_API_BASE": "https://api-m.paypal.com"}, "PAYPAL_API_BASE is the live address"),
         (PAYPAL | REAL | {"PAYPAL_API_BASE": "https://api-m.sandbox.paypal.com"}, "PAYPAL_API_BASE is an address for"),
         (STRIPE_LIVE | NAMELESS, "COMPANY_NAME is missing"),
+        (PIX, "PIX_KEY is a real account"),
+        (PIX | REAL | {"PIX_CITY": ""}, "PIX_CITY is missing"),
+        ({"PIX_NAME": "Reparos"}, "PIX_KEY is missing"),
+        (PIX | {"PIX_KEY": "12.ABC.345/01DE-36"}, "PIX_KEY: it is no key that a bank gives"),
+        (PIX | {"PIX_NAME": "N" * 26}, "PIX_NAME: banks show at most 25 letters"),
+        (PIX | {"PIX_CITY": "São José do Rio Preto"}, "PIX_CITY: banks show at most 15 letters"),
     ],
 )
 def test_keys_that_do_not_fit_stop_the_start_with_one_sentence_that_tells_no_key(environment, given, name):
@@ -297,3 +305,24 @@ def test_database_that_does_not_answer_is_said_in_one_sentence(tmp_path):
     assert answer.stderr.startswith("Cannot start: set DATABASE_URL to a database that answers (")
     assert len(answer.stderr.splitlines()) == 1
     assert "hush" not in answer.stderr
+
+
+def test_pix_key_of_the_demo_is_nobodys_and_is_gone_with_real_money(environment):
+    demo = load_settings()
+    for key, value in (STRIPE_LIVE | REAL).items():
+        environment.setenv(key, value)
+
+    assert (demo.PIX_KEY, demo.PIX_NAME) == ("123e4567-e12b-12d1-a456-426655440000", "REVIVATECH TESTE")
+    assert (load_settings().PIX_KEY, load_settings().PIX_NAME) == ("", "")
+
+
+def test_pix_alone_is_a_way_to_take_real_money(environment):
+    for key, value in (PIX | REAL).items():
+        environment.setenv(key, value)
+
+    settings = load_settings()
+
+    assert (settings.PIX_KEY, settings.PIX_NAME, settings.PIX_CITY) == (
+        "12ABC34501DE35", "Reparos Sao Joao", "Sao Paulo",
+    )  # fmt: skip
+    assert settings.online_providers == ()

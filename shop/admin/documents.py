@@ -41,7 +41,7 @@ class DocumentsView(ConsoleView):
     @requires("payment.view")
     def index(self):
         filters = _filters()
-        page = document_list.list_documents(filters, before=place("before"))
+        page = document_list.list_documents(filters, actor=current_user.actor, before=place("before"))
         return show(
             "admin/documents/list.html",
             page=page, filters=filters, set=_set(filters), kinds=KINDS, series=document_list.list_series(),

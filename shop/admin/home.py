@@ -51,7 +51,8 @@ class Home(Guarded, AdminIndexView):
             pressing=dashboard.pressing(current_user.actor, day_ends=end, state=state),
             ready=dashboard.waiting_longest(state=state), ready_figure=_ready(counts), ready_value=work.ready_value,
             handed_over=dashboard.handed_over_today(day_ends=end, state=state), handed_url=_url(_HANDED_TODAY),
-            takings=dashboard.taken_today(day_ends=end, state=state) if current_user.may("payment.view") else None,
+            takings=dashboard.taken_today(current_user.actor, day_ends=end, state=state)
+            if current_user.may("payment.view") else None,
             ways=WAYS, today=to_user_timezone(utc_now()).date(),
             load=_load(branch, state), coming=_coming(state), may_take=current_user.may("repair.take"),
         )  # fmt: skip

@@ -41,6 +41,20 @@ ACCOUNTS = {
     Account.DISPUTES: _l("Disputed"),
     Account.ROUNDING: _l("Rounding"),
 }
+KINDS = {
+    Kind.PAYMENT: _l("Payment"),
+    Kind.FEE: _l("Fee"),
+    Kind.REFUND: _l("Given back"),
+    Kind.REFUND_FAILED: _l("Could not be given back"),
+    Kind.DISPUTE: _l("Taken back by the bank"),
+    Kind.DISPUTE_WON: _l("Dispute won"),
+    Kind.DISPUTE_LOST: _l("Dispute lost"),
+    Kind.PAYOUT: _l("To the bank"),
+    Kind.INVOICE: _l("Invoice"),
+    Kind.CREDIT_NOTE: _l("Credit note"),
+    Kind.DRAWER: _l("Till"),
+    Kind.CORRECTION: _l("Correction"),
+}
 _COLUMNS = ("time", "transaction", "kind", "ticket", "account", "debit", "credit", "currency", "memo")
 
 
@@ -52,7 +66,7 @@ class LedgerView(ConsoleView):
         before = place("before")
         return show(
             "admin/ledger/page.html", status=422 if faults else 200, filters=filters, faults=faults,
-            accounts=ACCOUNTS, kinds=list(Kind), before=before,
+            accounts=ACCOUNTS, kinds=KINDS, before=before,
             page=ledger_view.read_page(filters, zone=select_timezone(), before=before), balances=_balances(),
         )  # fmt: skip
 

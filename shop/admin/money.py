@@ -20,6 +20,7 @@ from shop.services.payments import refunds
 WAYS = {
     Provider.CASH: _l("Cash"),
     Provider.TERMINAL: _l("Card terminal"),
+    Provider.PIX: _l("Pix"),
     Provider.STRIPE: _l("Card online"),
     Provider.PAYPAL: _l("PayPal"),
 }
@@ -38,7 +39,7 @@ class MoneyActs:
             taken = counter.take(
                 repair, _amount("amount", repair.currency), provider=form.get("provider", ""),
                 tendered=_amount("tendered", repair.currency, needed=False), slip=form.get("slip", ""),
-                actor=current_user.actor,
+                end_to_end=form.get("end_to_end", ""), actor=current_user.actor,
             )  # fmt: skip
         except Invalid as error:
             return refused(_pay_form, number, faults=error.fields, status=422)
@@ -94,6 +95,7 @@ def _pay_form(repair, *, faults=None):
         "admin/money/pay.html", "pay_form", title=_("Take a payment for %(number)s", number=repair.number),
         repair=repair, balance=balance, faults=faults or {}, amount=amount, tendered=typed.get("tendered", ""),
         slip=typed.get("slip", ""), provider=typed.get("provider", Provider.CASH), ways=WAYS,
+        end_to_end=typed.get("end_to_end", ""), offered=counter.ways_to_take(repair),
         is_open=drawers.find_in_use(repair.location_id) is not None,
         tenders=[plain_money(sum_, repair.currency) for sum_ in likely_tenders(balance.owed, repair.currency)]
         if balance.owed > 0 else [],

@@ -17,6 +17,7 @@ from shop.admin.forms import list_filters, place
 from shop.admin.money import WAYS
 from shop.extensions import db
 from shop.locales import select_timezone
+from shop.models.actor import Actor
 from shop.models.base import utc_now
 from shop.models.errors import Invalid, ProviderDown, ProviderRefused
 from shop.models.money import plain_money
@@ -50,6 +51,9 @@ PURPOSES = {
     "balance": _l("part or rest"),
     "approved": _l("approved quote"),
 }
+_INVENTED = _l(
+    "This payment was invented for the demo: no provider knows it. Book a repair and pay it to try this out."
+)
 _COLUMNS = (
     "payment", "time", "ticket", "way", "purpose", "state", "currency", "amount", "taken", "given back", "fee",
     "reference", "real money",
@@ -62,7 +66,7 @@ class PaymentsView(ConsoleView):
     def index(self):
         filters, faults = _asked()
         before = place("before")
-        page = payment_list.read_page(filters, zone=select_timezone(), before=before)
+        page = payment_list.read_page(filters, zone=select_timezone(), actor=current_user.actor, before=before)
         return show(
             "admin/payments/list.html", status=422 if faults else 200, filters=filters, faults=faults, page=page,
             before=before, states=STATES, state_words=STATE_WORDS, ways=WAYS, purposes=PURPOSES,
@@ -72,7 +76,7 @@ class PaymentsView(ConsoleView):
     @expose("/<row_id:payment_id>")
     @requires("payment.view")
     def payment(self, payment_id: int):
-        found = payment_list.get_payment(payment_id)
+        found = payment_list.get_payment(payment_id, actor=current_user.actor)
         return show(
             "admin/payments/payment.html", found=found, payment=found.payment, ways=WAYS, state_words=STATE_WORDS,
             fault_words=FAULT_WORDS, purposes=PURPOSES, people=_people(found),
@@ -145,7 +149,7 @@ class PaymentsView(ConsoleView):
     def export(self):
         """What the list selects as CSV, amounts as plain numbers, times by the shop's clock."""
         filters, _faults = _asked()
-        body = stream_with_context(_file(filters))
+        body = stream_with_context(_file(filters, current_user.actor))
         name = f"payments-{to_user_timezone(utc_now()):%Y-%m-%d}.csv"
         headers = {"Content-Disposition": f"attachment; filename={name}"}
         return Response(body, mimetype="text/csv", headers=headers)
@@ -158,9 +162,9 @@ def _trouble() -> dict[str, int]:
 def _asked_of_provider(payment_id: int, ask: Callable, words: str):
     """Nothing is locked while the provider is asked; what it says is kept."""
     try:
-        ask(payment_id)
+        is_invented = ask(payment_id).is_invented
         db.session.commit()
-        flash(words, "success")
+        flash(_INVENTED if is_invented else words, "warning" if is_invented else "success")
     except (Invalid, ProviderDown, ProviderRefused) as error:
         db.session.rollback()
         flash(error.message, "error")
@@ -191,9 +195,9 @@ def _people(found: payment_list.Whole) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _file(filters: Filters) -> Iterator[str]:
+def _file(filters: Filters, actor: Actor) -> Iterator[str]:
     yield MARK + line(_COLUMNS)
-    for row in payment_list.read_all(filters, zone=select_timezone()):
+    for row in payment_list.read_all(filters, zone=select_timezone(), actor=actor):
         amounts = (plain_money(value, row.currency) for value in (row.amount, row.captured, row.refunded, row.fee))
         yield line((
             row.id, f"{to_user_timezone(row.created_at):%Y-%m-%d %H:%M}", row.number, row.provider, row.purpose,

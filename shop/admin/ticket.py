@@ -51,6 +51,8 @@ _ICONS = {
     "repair.untagged": "tag",
     "payment.settled": "banknote",
     "payment.refunded": "undo-2",
+    "payment.refund_settled": "undo-2",
+    "payment.refund_told": "mail",
     "repair.merged": "git-merge",
     "repair.absorbed": "git-merge",
     "repair.merge_undone": "undo-2",

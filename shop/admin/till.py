@@ -10,10 +10,12 @@ from shop.admin.console import ConsoleView, show
 from shop.admin.forms import place
 from shop.admin.money import WAYS
 from shop.extensions import db
+from shop.filters import money as in_words
 from shop.models.cash import denominations
 from shop.models.errors import Invalid, NotFound
 from shop.models.location import Location
 from shop.models.money import plain_money, read_money
+from shop.models.payment import Drawer
 from shop.services import drawers, staff
 from shop.services.locations import list_locations
 
@@ -30,14 +32,16 @@ class TillView(ConsoleView):
     @requires("drawer.use")
     def open(self):
         branch = _branch()
+        left = drawers.carried_over(branch.id, currency=branch.currency)
         try:
-            drawers.open_drawer(
+            drawer = drawers.open_drawer(
                 branch, currency=branch.currency, float_amount=_amount("float", branch),
-                minimum_float=_amount("minimum", branch), actor=current_user.actor,
+                minimum_float=_amount("minimum", branch), reason=request.form.get("reason", ""),
+                actor=current_user.actor,
             )  # fmt: skip
         except Invalid as error:
             return _refused(branch, error)
-        return _done(branch, _("The till is open."))
+        return _done(branch, _opened(drawer, left))
 
     @expose("/move", methods=["POST"])
     @requires("drawer.use")
@@ -77,7 +81,7 @@ class TillView(ConsoleView):
     def report(self, drawer_id: int):
         """X while it is in use, for those who may see what is expected; Z when it is closed, for all."""
         drawer = drawers.find_drawer(drawer_id)
-        if drawer is None or (drawer.closed_at is None and not current_user.may("ledger.view")):
+        if drawer is None or (drawer.closed_at is None and not drawers.sees_expected(current_user.actor)):
             raise NotFound("There is no such report.")
         branch = next(one for one in list_locations() if one.id == drawer.location_id)
         return show(
@@ -89,14 +93,25 @@ class TillView(ConsoleView):
 def _page(branch: Location, *, faults=None, status: int = 200):
     drawer, before = drawers.find_in_use(branch.id), place("before")
     closed = drawers.list_closed(branch.id, before=before)
-    left = drawers.carried_over(branch.id)
+    left = drawers.carried_over(branch.id, currency=branch.currency)
     return show(
         "admin/till/page.html", status=status, branch=branch, branches=list_locations(), drawer=drawer, closed=closed,
-        report=drawers.report(drawer) if drawer else None, may_look=current_user.may("ledger.view"), ways=WAYS,
-        names=_names([*closed, *([drawer] if drawer else [])]), faults=faults or {}, typed=request.form,
+        report=drawers.report(drawer) if drawer else None, may_look=drawers.sees_expected(current_user.actor),
+        ways=WAYS, names=_names([*closed, *([drawer] if drawer else [])]), faults=faults or {}, typed=request.form,
         float_amount=plain_money(left or 0, branch.currency), left=left,
         minimum=plain_money(closed[0].minimum_float if closed else 0, branch.currency),
     )  # fmt: skip
+
+
+def _opened(drawer: Drawer, left: int | None) -> str:
+    """Says what became of a difference to what the session before had left."""
+    differs = drawer.float_amount - (drawer.float_amount if left is None else left)
+    if not differs:
+        return _("The till is open.")
+    amount = in_words(abs(differs), drawer.currency)
+    if differs < 0:
+        return _("The till is open. %(amount)s less than was left are noted as taken to the bank.", amount=amount)
+    return _("The till is open. %(amount)s more than was left are noted as brought from the bank.", amount=amount)
 
 
 def _count_page(branch: Location, *, faults=None, status: int = 200):

@@ -130,8 +130,13 @@ def balanced(entries: Iterable[Entry]) -> Posting:
 
 
 def clearing_account(provider: Provider | str) -> Account:
-    """Where the money is that came by this way."""
-    return Account(provider)
+    """Where the money is that came by this way: by Pix it is in the shop's bank at once."""
+    return Account.BANK if provider == Provider.PIX else Account(provider)
+
+
+def way_into(account: Account | str) -> Provider:
+    """The way by which customers' money comes into an account. Raises ValueError where none does."""
+    return Provider.PIX if account == Account.BANK else Provider(account)
 
 
 def payment_posting(provider: Provider | str, amount: int) -> Posting:

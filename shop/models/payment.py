@@ -28,6 +28,7 @@ class Provider(StrEnum):
     PAYPAL = "paypal"
     TERMINAL = "terminal"
     CASH = "cash"
+    PIX = "pix"
 
 
 # Those that are called over the network, and call back.
@@ -93,6 +94,10 @@ class EventState(StrEnum):
     FAILED = "failed"
 
 
+# What the names at providers begin with that were made up for the demo: no provider knows them.
+INVENTED = "demo_"
+
+
 def new_key() -> str:
     """128 random bits: no row of another shop, or of a database put back from a copy, has the same."""
     return token_hex(16)
@@ -101,6 +106,11 @@ def new_key() -> str:
 def idempotency_key(payment_key: str, step: str) -> str:
     """The same for each try of one step of a payment, such as `create` or `capture`."""
     return f"payment-{payment_key}-{step}"
+
+
+def is_invented(provider_ref: str | None) -> bool:
+    """True for a payment of the demo: its provider cannot be asked about it."""
+    return (provider_ref or "").startswith(INVENTED)
 
 
 def _one_of(states: tuple[StrEnum, ...]):
@@ -167,6 +177,10 @@ class Payment(db.Model):
     repair: Mapped[Repair] = relationship()
     refunds: Mapped[list["Refund"]] = relationship(order_by="Refund.id", back_populates="payment")
     disputes: Mapped[list["Dispute"]] = relationship(order_by="Dispute.id", back_populates="payment")
+
+    @property
+    def is_invented(self) -> bool:
+        return is_invented(self.provider_ref)
 
     def idempotency_key(self, step: str) -> str:
         return idempotency_key(self.key, step)

@@ -2,13 +2,15 @@
 
 from flask import flash, redirect, request, url_for
 from flask_babel import gettext
+from markupsafe import Markup
 
 from shop import checkout, database
 from shop.extensions import db, limiter
 from shop.models.errors import Invalid
 from shop.models.payment import PaymentState
+from shop.models.repair import Repair
 from shop.public.blueprint import bp
-from shop.services import booking_payments, drafts, tracking
+from shop.services import booking_payments, drafts, pix, qr_codes, tracking
 from shop.services.payments import attempts
 from shop.services.payments.settle import settle
 
@@ -22,8 +24,17 @@ def pay(token: str):
         return redirect(url_for("public.pay", token=repair.tracking_token), 303)
     return checkout.page(
         repair, template="public/pay.html", back_url=url_for("public.track", token=token),
-        pay_url=lambda provider: url_for("public.begin_payment", token=token, provider=provider),
+        pay_url=lambda provider: url_for("public.begin_payment", token=token, provider=provider), pix=_pix_of(repair),
     )  # fmt: skip
+
+
+def _pix_of(repair: Repair) -> dict | None:
+    """All that is owed as a code. Not for a place that is kept for minutes: people see a Pix when they look."""
+    receiver, (_purpose, amount) = pix.find_receiver(repair), booking_payments.asked_now(repair)
+    if receiver is None or not amount or booking_payments.is_held(repair.id):
+        return None
+    code = receiver.code(repair, amount)
+    return {"receiver": receiver, "code": code, "drawing": Markup(qr_codes.payment_svg(code))}  # noqa: S704 - drawn here
 
 
 @bp.post("/track/<token>/pay/<any(stripe, paypal):provider>")

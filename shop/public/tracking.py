@@ -15,8 +15,7 @@ from shop.models.text import one_line
 from shop.models.workflow import State
 from shop.public.blueprint import bp
 from shop.public.calendar_file import appointment
-from shop.services import appointments, consent, documents, payment_view, promise_view, qr_codes, tracking
-from shop.services.payments import keys
+from shop.services import appointments, consent, documents, payment_view, pix, promise_view, qr_codes, tracking
 
 LIMIT = "8 per minute; 60 per hour"
 
@@ -74,7 +73,7 @@ def track(token: str):
         "promise": promise_view.promise_of(repair),
         "papers": documents.papers_of(repair),
         "balance": payment_view.of_repair(repair).balance,
-        "may_pay": bool(keys.in_use().online_providers) and repair.status != State.CANCELLED,
+        "may_pay": pix.can_be_paid_from_afar(repair) and repair.status != State.CANCELLED,
         "booking": appointments.find_booking(repair), "location": repair.location, "seen_at": utc_now(),
     }  # fmt: skip
     if htmx:

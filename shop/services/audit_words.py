@@ -53,6 +53,8 @@ VERBS = {
     "payment.amount_refused": "Refused a payment that named another amount",
     "payment.refund_requested": "Asked to give {amount} back: refund {refund} of payment {payment}",
     "payment.refunded": "Gave {amount} back: refund {refund} of payment {payment}",
+    "payment.refund_settled": "{amount} have arrived back: refund {refund} of payment {payment}",
+    "payment.refund_told": "Told the customer of {amount} given back: refund {refund} of payment {payment}",
     "payment.refund_failed": "A refund failed: refund {refund} of payment {payment}",
     "payment.disputed": "The customer's bank disputes payment {payment}: {reason}",
     "payment.dispute_closed": "The dispute of payment {payment} was {outcome}",
@@ -137,7 +139,7 @@ _SAID_ELSEWHERE = ("from", "to", "fields", "changes", "total", "currency", "role
 LOCALE = "en_GB"
 _NOBODY = "nobody"
 # Minor units of the currency that the same fact names.
-_MONEY = frozenset({"amount", "banked", "counted", "expected", "float"})
+_MONEY = frozenset({"amount", "banked", "counted", "expected", "float", "left"})
 _SLUG = re.compile("[a-z]+(_[a-z]+)*")
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00$")
 

@@ -1,4 +1,4 @@
-"""Documents that nobody asks for: the invoice when a device is handed over, the credit note when money goes back."""
+"""What nobody asks for: the invoice when a device is handed over, and what is heard of money that went back."""
 
 import json
 from datetime import datetime
@@ -15,6 +15,9 @@ from shop.models.payment import Refund, RefundState
 from shop.models.repair import Repair
 from shop.models.workflow import State
 from shop.services import documents, endings, ledger, repairs
+from shop.services.payments.settle import record_fact
+
+REFUND_TOLD = "payment.refund_told"
 
 
 def bill_handed_over(repair_id: int, *, version: int) -> Document | None:
@@ -39,7 +42,11 @@ def credit_refund(refund_id: int, *, at: datetime) -> Document | None:
     """
     refund = db.session.get(Refund, refund_id)
     repair = refund and _lock(refund.payment.repair_id)
-    if refund is None or repair is None or refund.state == RefundState.FAILED:
+    if refund is None or repair is None:
+        return None
+    if found := documents.find_credit_note(repair, key=_key(refund)):
+        return found
+    if refund.state == RefundState.FAILED:
         return None
     invoice = documents.find_invoice(repair)
     if invoice is None or invoice.issued_at > at:
@@ -51,7 +58,31 @@ def credit_refund(refund_id: int, *, at: datetime) -> Document | None:
     with force_locale(invoice.locale):
         # What staff wrote as the reason is theirs.
         reason = _("Refund")
-    return documents.issue_credit_note(invoice, reason=reason, key=f"refund:{refund.id}", actor=SYSTEM, amount=amount)
+    return documents.issue_credit_note(invoice, reason=reason, key=_key(refund), actor=SYSTEM, amount=amount)
+
+
+def tell_of_refund(refund_id: int) -> bool:
+    """Has the customer hear of money that has arrived back, where no credit note says so; the caller commits.
+
+    True if a mail is owed by this call. It is owed once, however often this is called.
+    """
+    refund = db.session.get(Refund, refund_id)
+    repair = refund and _lock(refund.payment.repair_id)
+    if refund is None or repair is None or refund.state != RefundState.SETTLED:
+        return False
+    if documents.find_credit_note(repair, key=_key(refund)) or _is_told(repair, refund):
+        return False
+    record_fact(REFUND_TOLD, refund.payment, refund=refund.id, amount=refund.amount)
+    return True
+
+
+def _key(refund: Refund) -> str:
+    return f"refund:{refund.id}"
+
+
+def _is_told(repair: Repair, refund: Refund) -> bool:
+    told = select(Event.body).where(Event.aggregate == f"repair:{repair.id}", Event.verb == REFUND_TOLD)
+    return any(json.loads(body)["refund"] == refund.id for body in db.session.scalars(told))
 
 
 def _lock(repair_id: int) -> Repair | None:

@@ -10,14 +10,14 @@ from shop.extensions import db
 from shop.models.actor import Actor
 from shop.models.base import UtcDateTime, utc_now
 from shop.models.customer import Customer, Device
-from shop.models.ledger import Account, Kind, LedgerEntry, LedgerTransaction
+from shop.models.ledger import Account, Kind, LedgerEntry, LedgerTransaction, way_into
 from shop.models.payment import Dispute, DisputeState, Payment
 from shop.models.permissions import Role
 from shop.models.promise import Outlook
 from shop.models.repair import Repair
 from shop.models.staff import Staff
 from shop.models.workflow import NEVER_LATE, Party, State
-from shop.services import outbox, queue, relay
+from shop.services import drawers, outbox, queue, relay
 from shop.services.health_report import LAG_LIMIT_SECONDS
 from shop.services.memory import LogState, recall
 from shop.services.queue import Counts, Filters, minute
@@ -63,7 +63,7 @@ _PRESSING_ME = _cut(*_DUE, *_MINE, order=_BY_DUE, most=MOST_PRESSING)
 _READY = _cut(Repair.status == State.READY.value, order=(Repair.status_since, Repair.id), most=MOST_READY)
 
 
-_WAYS = (Account.CASH, Account.TERMINAL, Account.STRIPE, Account.PAYPAL)
+_WAYS = (Account.CASH, Account.TERMINAL, Account.BANK, Account.STRIPE, Account.PAYPAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +76,14 @@ class HandedOver:
 
 @dataclass(frozen=True, slots=True)
 class Takings:
-    """Money of today by the books: what came by each way and currency, and what went back. Minor units."""
+    """Money of today by the books: what came by each way and currency, and what went back. Minor units.
+
+    `hides_cash`: who sees it counts cash blind, so it is left out.
+    """
 
     came: tuple[tuple[str, str, int], ...]
     back: tuple[tuple[str, str, int], ...]
+    hides_cash: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +143,8 @@ def handed_over_today(*, day_ends: datetime, state: LogState) -> HandedOver:
     )
 
 
-def taken_today(*, day_ends: datetime, state: LogState) -> Takings:
-    """By the ledger, read from the index on its time."""
+def taken_today(actor: Actor, *, day_ends: datetime, state: LogState) -> Takings:
+    """By the ledger, read from the index on its time. Without cash for those who count it blind."""
     begins = day_ends - timedelta(days=1)
     came = case((LedgerTransaction.kind == Kind.PAYMENT, LedgerEntry.amount), else_=0)
     back = case((LedgerTransaction.kind != Kind.PAYMENT, -LedgerEntry.amount), else_=0)
@@ -156,10 +160,13 @@ def taken_today(*, day_ends: datetime, state: LogState) -> Takings:
         .group_by(LedgerEntry.account, LedgerEntry.currency)
     )
     rows = recall(state, ("taken", begins), lambda: _rows(query, {}))
-    ordered = sorted(rows, key=lambda row: (_WAYS.index(row[0]), row[1]))
+    hides_cash = not drawers.sees_expected(actor)
+    shown = [row for row in rows if not (hides_cash and row[0] == Account.CASH)]
+    ordered = sorted(shown, key=lambda row: (_WAYS.index(row[0]), row[1]))
     return Takings(
-        tuple((way, currency, int(sum_)) for way, currency, sum_, _ in ordered if sum_),
-        tuple((way, currency, int(sum_)) for way, currency, _, sum_ in ordered if sum_),
+        tuple((way_into(account), currency, int(sum_)) for account, currency, sum_, _ in ordered if sum_),
+        tuple((way_into(account), currency, int(sum_)) for account, currency, _, sum_ in ordered if sum_),
+        hides_cash,
     )
 
 

@@ -21,11 +21,15 @@ from shop.models.money import Money, format_money
 from shop.models.payment import Payment, Provider, Purpose
 from shop.models.repair import Repair
 from shop.services import pdf
+from shop.services.pix import Receiver
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What every document says: who to whom, about what, when, in which language. `link` is where it can be paid."""
+    """What every document says: who to whom, about what, when, in which language. `link` is where it can be paid.
+
+    `pix` is who gets what is paid by Pix, None where that is not offered.
+    """
 
     kind: DocumentKind
     number: str
@@ -36,6 +40,7 @@ class Frame:
     locale: str
     issued_at: datetime
     link: str
+    pix: Receiver | None = None
 
     @property
     def day(self) -> date:
@@ -71,7 +76,7 @@ def invoice(frame: Frame, lines: Sequence[Line], figures: Totals, *, paid: Seque
         "stamp": _stamp(_("Pay by %(day)s", day=pay_by) if frame.company.payment_days else _("To pay"), "warn")
         if due > 0
         else _stamp(_("Paid"), "ok"),
-        "pay": _pay(frame) if due > 0 else None,
+        "pay": _pay(frame, due) if due > 0 else None,
         "bank": _bank(frame) if due > 0 else None,
         "notes": [*_tax_notes(frame, figures, reverse), *_last_notes(frame)],
         "figures": {**_figures(frame, figures), "paid": figures.gross - due, "due": due, "reverse_charge": reverse},
@@ -99,7 +104,7 @@ def receipt(frame: Frame, payment: Payment, *, price: int, paid: int):
         ],
         "due": [_("Received"), frame.money(payment.captured)],
         "stamp": _stamp(_("Thank you"), "ok"),
-        "pay": _pay(frame) if left > 0 else None,
+        "pay": _pay(frame, left) if left > 0 else None,
         "bank": None,
         "notes": [_("This receipt confirms a payment. It is not a VAT invoice.")] * (frame.country != BRAZIL)
         + _last_notes(frame),
@@ -135,6 +140,7 @@ def way_of(payment: Payment) -> str:
         Provider.TERMINAL: _("Card, at the counter"),
         Provider.PAYPAL: "PayPal",
         Provider.CASH: _("Cash"),
+        Provider.PIX: "Pix",
     }
     return payment.method or words[Provider(payment.provider)]
 
@@ -265,12 +271,22 @@ def _stamp(text: str, tone: str) -> dict:
     return {"text": text, "tone": tone}
 
 
-def _pay(frame: Frame) -> dict:
+def _pay(frame: Frame, amount: int) -> dict:
+    """`code` is what the picture says, where it is not the address."""
+    page = {"url": frame.link, "shown": frame.link.partition("://")[2]}
+    if frame.pix:
+        words = _("Scan the code in your bank’s app, or open this address.")
+        return {
+            **page,
+            "heading": _("Pay with Pix"),
+            "text": " ".join([words, *([_("A test: do not pay.")] if frame.pix.is_test else [])]),
+            "alt": _("Pix code of %(amount)s for %(number)s", amount=frame.money(amount), number=frame.number),
+            "code": frame.pix.code(frame.repair, amount),
+        }
     return {
+        **page,
         "heading": _("Pay online"),
         "text": _("Scan the code, or open this address."),
-        "url": frame.link,
-        "shown": frame.link.partition("://")[2],
         "alt": _("Code of the page on which %(number)s can be paid", number=frame.number),
     }
 

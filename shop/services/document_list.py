@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Row, func, or_, select
+from sqlalchemy import ColumnElement, Row, false, func, or_, select
 
 from shop import database
 from shop.extensions import db
@@ -13,8 +13,9 @@ from shop.models.actor import Actor
 from shop.models.customer import Customer
 from shop.models.document import Document, DocumentCounter, DocumentKind
 from shop.models.money import Money
+from shop.models.payment import Payment
 from shop.models.repair import Repair
-from shop.services import staff
+from shop.services import drawers, staff
 from shop.services.events import record
 
 PAGE = 50
@@ -46,6 +47,7 @@ class Listed:
     tax: int
     gross: int
     corrects: str
+    is_hidden: bool = False
 
     @property
     def money(self) -> Money:
@@ -58,9 +60,9 @@ class Page:
     older: int | None
 
 
-def list_documents(filters: Filters, *, before: int | None = None) -> Page:
-    """The newest first, `before` an id. One statement."""
-    found = _find(filters, before=before, limit=PAGE + 1)
+def list_documents(filters: Filters, *, actor: Actor, before: int | None = None) -> Page:
+    """The newest first, `before` an id; sums that are hidden from `actor` are nothing. One statement."""
+    found = _find(filters, before=before, limit=PAGE + 1, hidden=drawers.hides(actor))
     return Page(found[:PAGE], found[PAGE - 1].id if len(found) > PAGE else None)
 
 
@@ -99,14 +101,17 @@ def export_documents(filters: Filters) -> Iterator[Listed]:
         before, left = found[-1].id, left - len(found)
 
 
-def _find(filters: Filters, *, before: int | None, limit: int) -> list[Listed]:
+def _find(
+    filters: Filters, *, before: int | None, limit: int, hidden: ColumnElement[bool] | None = None
+) -> list[Listed]:
     corrected = select(Document).subquery("corrected")
+    is_hidden = false() if hidden is None else Document.payment_id.in_(select(Payment.id).where(hidden))
     query = (
         select(
             Document.id, Document.kind, Document.series, Document.year, Document.number, Repair.number.label("ticket"),
             Customer.name.label("customer"), Document.issued_at, Document.currency, Document.net, Document.tax,
             Document.gross, corrected.c.series.label("corrects_series"), corrected.c.year.label("corrects_year"),
-            corrected.c.number.label("corrects_number"),
+            corrected.c.number.label("corrects_number"), is_hidden.label("is_hidden"),
         )
         .outerjoin(Repair, Repair.id == Document.repair_id)
         .outerjoin(Customer, Customer.id == Repair.customer_id)
@@ -156,8 +161,9 @@ def _listed(row: Row) -> Listed:
         currency=row.currency,
         net=row.net,
         tax=row.tax,
-        gross=row.gross,
+        gross=0 if row.is_hidden else row.gross,
         corrects=invoicing.number_of(row.corrects_series, row.corrects_year, row.corrects_number)
         if is_correction
         else "",
+        is_hidden=bool(row.is_hidden),
     )

@@ -28,14 +28,14 @@ from shop.models.money import Money
 from shop.models.payment import Payment, PaymentState
 from shop.models.repair import Repair
 from shop.models.text import is_plain, one_line
-from shop.services import document_content, ledger, pdf, pricing, repairs
+from shop.models.workflow import State
+from shop.services import document_content, ledger, pdf, pix, pricing, repairs
 from shop.services.bookings import tracking_path
 from shop.services.buyers import clean_buyer, customer_of
 from shop.services.catalogue import translated
 from shop.services.company import our_company
 from shop.services.document_content import Frame
 from shop.services.events import record
-from shop.services.payments import keys
 from shop.services.pricing import COUNTRY_OF_CURRENCY
 from shop.services.statements import insert_statement
 
@@ -59,11 +59,16 @@ def issue_invoice(repair: Repair, *, actor: Actor, buyer: Buyer | None = None, m
 
     `buyer` is whom it is made out to, by default the customer as on file. A second call gives back the first invoice,
     unless that was credited in full: then another one is issued. `mailed` sends it to the customer.
-    Raises Invalid for a buyer who cannot be printed or whose tax number is wrong, Merged for a ticket merged away.
+    Raises Invalid for a buyer who cannot be printed or whose tax number is wrong, and for a cancelled repair; Merged
+    for a ticket merged away.
     """
     repair = repairs.lock_repair(repair.number)
     if found := find_invoice(repair):
         return found
+    if repair.status == State.CANCELLED:
+        raise Invalid(
+            {"repair": _("This repair was cancelled, so there is nothing to bill. Make a new ticket for it.")}
+        )
     country = country_of(repair)
     buyer = clean_buyer(buyer or customer_of(repair), seller_country=country)
     is_reverse = invoicing.is_reverse_charge(buyer, seller_country=country)
@@ -179,6 +184,16 @@ def find_invoice(repair: Repair) -> Document | None:
     return last if last and (not last.gross or credited(last) < last.gross) else None
 
 
+def find_credit_note(repair: Repair, *, key: str) -> Document | None:
+    """The one that was issued for what `key` names, such as `refund:12`, on any invoice of this repair."""
+    query = select(Document).where(
+        Document.repair_id == repair.id,
+        Document.kind == DocumentKind.CREDIT_NOTE,
+        Document.key.endswith(f":{key}", autoescape=True),
+    )
+    return db.session.scalar(query)
+
+
 def papers_of(repair: Repair) -> list[Paper]:
     """The documents of a repair, and of its customer's tickets that were merged into it, the newest first.
 
@@ -258,14 +273,14 @@ def frame_of(kind: DocumentKind, repair: Repair, buyer: Buyer) -> Frame:
         locale="pt_BR" if country == BRAZIL else repair.customer.locale,
         issued_at=utc_now(),
         link=_link(repair),
+        pix=pix.find_receiver(repair),
     )
 
 
 def _link(repair: Repair) -> str:
-    """The private page of the repair; while something is owed that can be paid online, the page to pay it on."""
-    settings = keys.in_use()
-    owes = settings.online_providers and ledger.repair_balance(repair).owed > 0
-    return settings.BASE_URL + tracking_path(repair) + ("/pay" if owes else "")
+    """The private page of the repair; while something is owed that can be paid from there, the page to pay it on."""
+    owes = pix.can_be_paid_from_afar(repair) and ledger.repair_balance(repair).owed > 0
+    return keys.in_use().BASE_URL + tracking_path(repair) + ("/pay" if owes else "")
 
 
 def lines_of(repair: Repair, country: str, *, is_reverse: bool) -> tuple[Line, ...]:

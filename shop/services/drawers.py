@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import case, func, select
+from sqlalchemy import ColumnElement, and_, case, false, func, select
 
 from shop.extensions import db
 from shop.models.actor import Actor
@@ -22,9 +22,10 @@ from shop.models.ledger import (
     balanced,
     drawer_difference_posting,
     payout_posting,
+    way_into,
 )
 from shop.models.location import Location
-from shop.models.payment import Drawer, Provider
+from shop.models.payment import Drawer, Payment, Provider
 from shop.models.text import one_line
 from shop.services import ledger
 from shop.services.events import hold, record
@@ -57,7 +58,8 @@ class Moved:
 class Report:
     """A drawer's session in figures: X while it is in use, Z with its number once it is closed.
 
-    `expected` is the float and all cash that moved since, in minor units.
+    `expected` is the float and all cash that moved since, in minor units. `differed` is by how much the float was more
+    than the session before had left, and why; None where it was the same.
     """
 
     drawer: Drawer
@@ -65,6 +67,7 @@ class Report:
     takings: tuple[Taking, ...]
     moves: tuple[Moved, ...]
     expected: int
+    differed: Moved | None = None
 
 
 def find_in_use(location_id: int) -> Drawer | None:
@@ -81,24 +84,26 @@ def lock_in_use(location_id: int) -> Drawer:
     return drawer
 
 
-def carried_over(location_id: int) -> int | None:
-    """What the last session left in the drawer; None before the first."""
+def carried_over(location_id: int, *, currency: str) -> int | None:
+    """What the last session left in the drawer; None before the first, and where that held other money."""
     last = db.session.scalar(
         select(Drawer)
         .where(Drawer.location_id == location_id, Drawer.closed_at.is_not(None))
         .order_by(Drawer.id.desc())
         .limit(1)
     )
-    return None if last is None else (last.counted or 0) - (last.banked or 0)
+    return None if last is None or last.currency != currency else (last.counted or 0) - (last.banked or 0)
 
 
-def open_drawer(location: Location, *, currency: str, float_amount: int, minimum_float: int, actor: Actor) -> Drawer:
-    """Begins a session. What differs from what the last one left came from the bank, or went there.
+def open_drawer(
+    location: Location, *, currency: str, float_amount: int, minimum_float: int, actor: Actor, reason: str = ""
+) -> Drawer:
+    """Begins a session. What differs from what the last one left came from the bank, or went there, for a `reason`.
 
-    Raises Invalid where one is open already, or an amount cannot be.
+    Raises Invalid where one is open already, an amount cannot be, or it differs and nobody says why.
     """
     actor.require("drawer.use")
-    faults = {}
+    reason, faults = one_line(reason), {}
     if not 0 <= float_amount <= MOST:
         faults["float"] = _("Count what is in the drawer: an amount from nothing to 100,000.")
     if not 0 <= minimum_float <= MOST:
@@ -107,9 +112,12 @@ def open_drawer(location: Location, *, currency: str, float_amount: int, minimum
     db.session.execute(select(Location.id).where(Location.id == location.id).with_for_update())
     if find_in_use(location.id):
         faults["drawer"] = _("The till of this branch is open already.")
+    left = carried_over(location.id, currency=currency)
+    is_other = left is not None and float_amount != left
+    if is_other and not faults:
+        faults |= _unexplained(reason, is_less=float_amount < (left or 0))
     if faults:
         raise Invalid(faults)
-    left = carried_over(location.id) or 0
     drawer = Drawer(
         location_id=location.id, currency=currency, opened_by=actor.id, float_amount=float_amount,
         minimum_float=minimum_float, version=0,
@@ -117,16 +125,18 @@ def open_drawer(location: Location, *, currency: str, float_amount: int, minimum
     db.session.add(drawer)
     db.session.flush()
     hold(drawer)
-    if float_amount != left:
-        _post_float(drawer, float_amount - left, actor=actor)
-    record("drawer.opened", drawer, actor=actor, body={"float": float_amount, "currency": currency})
+    if float_amount != (left or 0):
+        _post_float(drawer, float_amount - (left or 0), actor=actor, reason=reason if is_other else "")
+    body = {"float": float_amount, "currency": currency, **({"left": left} if is_other else {})}
+    record("drawer.opened", drawer, actor=actor, body=body)
     return drawer
 
 
 def move_cash(drawer: Drawer, amount: int, *, reason: str, actor: Actor) -> None:
     """Puts cash from the bank in, or takes cash out to it (negative). The drawer's row is locked.
 
-    Raises Invalid for nothing, for more than the drawer holds, and without a reason.
+    Raises Invalid for nothing, without a reason, and, said to those who may see what is expected, for more than the
+    drawer holds. Who counts blind must not learn that by trying: what they took out is out, and the count shows it.
     """
     actor.require("drawer.use")
     reason, faults = one_line(reason), {}
@@ -136,8 +146,7 @@ def move_cash(drawer: Drawer, amount: int, *, reason: str, actor: Actor) -> None
         faults["reason"] = _("Keep it to %(n)s characters.", n=LONGEST_REASON)
     if not amount or abs(amount) > MOST:
         faults["amount"] = _("Enter an amount, such as 20.00.")
-    elif not faults and expected_in(drawer) + amount < 0:
-        # Said last, of a movement that would else be made: nobody learns what the drawer holds and leaves no trace.
+    elif sees_expected(actor) and expected_in(drawer) + amount < 0:
         faults["amount"] = _("There is not so much in the drawer.")
     if faults:
         raise Invalid(faults)
@@ -180,6 +189,19 @@ def close_drawer(drawer: Drawer, counts: Mapping[int, int], *, banked: int, note
     return report(drawer)
 
 
+def sees_expected(actor: Actor) -> bool:
+    """Whether this person may know what must be in a drawer that is in use: all others count it blind."""
+    return actor.may("ledger.view")
+
+
+def hides(actor: Actor) -> ColumnElement[bool]:
+    """Payments whose sums would tell a person who counts blind what to count: cash of the sessions that still run."""
+    if sees_expected(actor):
+        return false()
+    in_use = select(Drawer.id).where(Drawer.closed_at.is_(None))
+    return and_(Payment.provider == Provider.CASH, Payment.drawer_id.in_(in_use))
+
+
 def expected_in(drawer: Drawer) -> int:
     """What must be in the drawer: its float, and every movement of cash since, but for those of its end."""
     if drawer.expected is not None:
@@ -201,7 +223,7 @@ def report(drawer: Drawer) -> Report:
                 Drawer.location_id == drawer.location_id, Drawer.closed_at.is_not(None), Drawer.id <= drawer.id
             )
         )
-    return Report(drawer, number, _takings(drawer), _moves(drawer), expected_in(drawer))
+    return Report(drawer, number, _takings(drawer), _moves(drawer), expected_in(drawer), _differed(drawer))
 
 
 def list_closed(location_id: int, *, before: int | None = None, limit: int = 30) -> list[Drawer]:
@@ -216,10 +238,29 @@ def find_drawer(drawer_id: int) -> Drawer | None:
     return db.session.get(Drawer, drawer_id)
 
 
-def _post_float(drawer: Drawer, amount: int, *, actor: Actor) -> None:
+def _unexplained(reason: str, *, is_less: bool) -> dict[str, str]:
+    if len(reason) > LONGEST_REASON:
+        return {"reason": _("Keep it to %(n)s characters.", n=LONGEST_REASON)}
+    if reason:
+        return {}
+    if is_less:
+        return {"reason": _("That is less than the last session left. Count again, or say where the rest went.")}
+    return {"reason": _("That is more than the last session left. Count again, or say where it came from.")}
+
+
+def _post_float(drawer: Drawer, amount: int, *, actor: Actor, reason: str) -> None:
     """Not one of the session's own movements: it is there when the session begins."""
     entries = balanced((Entry(Account.CASH, amount), Entry(Account.BANK, -amount)))
-    ledger.post(f"drawer:{drawer.id}:float", Kind.DRAWER, entries, currency=drawer.currency, actor=actor)
+    ledger.post(_float_key(drawer), Kind.DRAWER, entries, currency=drawer.currency, actor=actor, memo=reason)
+
+
+def _float_key(drawer: Drawer) -> str:
+    return f"drawer:{drawer.id}:float"
+
+
+def _differed(drawer: Drawer) -> Moved | None:
+    found = _cash_moved(LedgerTransaction.key == _float_key(drawer), LedgerTransaction.memo != "")
+    return found[0] if found else None
 
 
 def _takings(drawer: Drawer) -> tuple[Taking, ...]:
@@ -234,12 +275,14 @@ def _takings(drawer: Drawer) -> tuple[Taking, ...]:
         .where(
             LedgerTransaction.drawer_id == drawer.id,
             LedgerTransaction.kind.in_((Kind.PAYMENT, Kind.REFUND)),
-            LedgerEntry.account.in_((Account.CASH, Account.TERMINAL)),
+            LedgerEntry.account.in_((Account.CASH, Account.TERMINAL, Account.BANK)),
         )
         .group_by(LedgerEntry.account)
         .order_by(LedgerEntry.account)
     )
-    return tuple(Taking(account, int(number), int(taken), int(back)) for account, number, taken, back in _all(query))
+    return tuple(
+        Taking(way_into(account), int(number), int(taken), int(back)) for account, number, taken, back in _all(query)
+    )
 
 
 def _all(query):
@@ -247,14 +290,16 @@ def _all(query):
 
 
 def _moves(drawer: Drawer) -> tuple[Moved, ...]:
+    return _cash_moved(
+        LedgerTransaction.drawer_id == drawer.id, LedgerTransaction.key.like(f"drawer:{drawer.id}:move:%")
+    )
+
+
+def _cash_moved(*conditions) -> tuple[Moved, ...]:
     query = (
         select(LedgerTransaction.at, LedgerEntry.amount, LedgerTransaction.memo, LedgerTransaction.actor)
         .join(LedgerEntry, LedgerEntry.transaction_id == LedgerTransaction.id)
-        .where(
-            LedgerTransaction.drawer_id == drawer.id,
-            LedgerTransaction.key.like(f"drawer:{drawer.id}:move:%"),
-            LedgerEntry.account == Account.CASH,
-        )
+        .where(LedgerEntry.account == Account.CASH, *conditions)
         .order_by(LedgerTransaction.id)
     )
     return tuple(Moved(*row) for row in _all(query))

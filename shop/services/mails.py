@@ -16,10 +16,11 @@ from shop.models.document import Document, DocumentKind
 from shop.models.event import Delivery, Event
 from shop.models.money import Money
 from shop.models.outbox import OutboxMessage
+from shop.models.payment import Refund
 from shop.models.pricing import Quote
 from shop.models.repair import Repair
 from shop.models.workflow import State
-from shop.services import accounts, appointments, documents, ledger, messages, pricing
+from shop.services import accounts, appointments, billing, document_content, documents, ledger, messages, pricing
 from shop.services.deliveries import Owed, handles
 from shop.services.leases import held
 from shop.services.locations import home_location
@@ -30,6 +31,7 @@ BOOKED, REBOOKED, MISSED = "repair.booked", "repair.rebooked", "repair.missed"
 CONFIRMED = "repair.confirmed"
 LINK_ASKED = "customer_account.link_asked"
 LINK_TEMPLATE = "account_link"
+REFUND_TEMPLATE = "refund"
 DOCUMENT_TEMPLATES = {kind: str(kind) for kind in DocumentKind}
 # Events with a mail of their own; the states of `TOLD_BY_MAIL` share one.
 _OWN = {
@@ -54,6 +56,9 @@ def deliver(delivery: Owed) -> None:
         return
     if delivery.event.verb == documents.ISSUED:
         _deliver_document(delivery)
+        return
+    if delivery.event.verb == billing.REFUND_TOLD:
+        _deliver_refund(delivery)
         return
     repair = _repair_of(delivery)
     state = _state_of(delivery)
@@ -178,6 +183,30 @@ def compose_document(repair: Repair, document: Document) -> Message:
     with force_locale(locale):
         parts = _render(template, **_document_facts(repair, document, locale))
     return Message(template, locale, repair.customer.email, **parts)
+
+
+def _deliver_refund(delivery: Owed) -> None:
+    repair, refund = _repair_of(delivery), db.session.get(Refund, json.loads(delivery.event.body)["refund"])
+    if repair is None or refund is None or not repair.customer.email:
+        _skip(delivery, "the customer has no e-mail" if repair and refund else "the refund is gone")
+    elif not _is_written(delivery):
+        message = asdict(compose_refund(repair, refund))
+        del message["channel"]
+        db.session.add(OutboxMessage(delivery_id=delivery.id, repair_id=repair.id, **message))
+
+
+def compose_refund(repair: Repair, refund: Refund) -> Message:
+    """The mail about money that went back and has no credit note. Why it went back stays with the staff."""
+    locale, payment = repair.customer.locale, refund.payment
+    with force_locale(locale):
+        facts = {
+            **_facts(repair, _STATE_OF_OWN, locale, None),
+            "amount": Money(refund.amount, payment.currency),
+            "way": document_content.way_of(payment),
+            "provider": payment.provider,
+        }
+        parts = _render(REFUND_TEMPLATE, **facts)
+    return Message(REFUND_TEMPLATE, locale, repair.customer.email, **parts)
 
 
 def _document_facts(repair: Repair, document: Document, locale: str) -> dict:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from sqlalchemy import Row, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, case, func, or_, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from shop import database
@@ -20,11 +20,13 @@ from shop.models.payment import (
     DisputeState,
     Payment,
     PaymentState,
+    Provider,
     ProviderCall,
     ProviderEvent,
 )
+from shop.models.pix import read_end_to_end
 from shop.models.repair import Repair
-from shop.services import numbers, queue
+from shop.services import drawers, numbers, queue
 from shop.services.clock import midnight
 from shop.services.events import record
 from shop.services.filters import parse_filters
@@ -64,28 +66,32 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """A payment with everything that was said about it."""
+    """A payment with everything that was said about it. `is_hidden`: its amounts are not for this person, yet."""
 
     payment: Payment
+    is_hidden: bool
     calls: Sequence[ProviderCall]
     events: Sequence[ProviderEvent]
 
 
-def read_page(filters: Filters, *, zone: str, before: int | None = None, most: int = PAGE) -> Page:
-    """Rows of id, moment, ticket, customer, way, state and amounts. One statement, one more for a search by words."""
-    query, is_cut = _filtered(filters, zone)
+def read_page(filters: Filters, *, zone: str, actor: Actor, before: int | None = None, most: int = PAGE) -> Page:
+    """Rows of id, moment, ticket, customer, way, state and amounts, which are None where they are hidden from `actor`.
+
+    One statement, one more for a search by words.
+    """
+    query, is_cut = _filtered(filters, zone, hidden=drawers.hides(actor))
     if before is not None:
         query = query.where(Payment.id < before)
     rows = db.session.execute(query.order_by(Payment.id.desc()).limit(as_written(most + 1))).all()
     return Page(rows[:most], rows[most - 1].id if len(rows) > most else None, is_cut)
 
 
-def read_all(filters: Filters, *, zone: str) -> Iterator[Row]:
+def read_all(filters: Filters, *, zone: str, actor: Actor) -> Iterator[Row]:
     """Every row, a batch at a time: nobody waits for a slow download."""
     before: int | None = None
     while True:
         with database.reading():
-            page = read_page(filters, zone=zone, before=before, most=BATCH)
+            page = read_page(filters, zone=zone, actor=actor, before=before, most=BATCH)
             db.session.rollback()
         yield from page.rows
         if page.next is None:
@@ -93,22 +99,22 @@ def read_all(filters: Filters, *, zone: str) -> Iterator[Row]:
         before = page.next
 
 
-def get_payment(payment_id: int) -> Whole:
+def get_payment(payment_id: int, *, actor: Actor) -> Whole:
     """Raises NotFound."""
-    payment = db.session.scalar(
-        select(Payment)
+    found = db.session.execute(
+        select(Payment, drawers.hides(actor))
         .where(Payment.id == payment_id)
         .options(
             joinedload(Payment.repair).joinedload(Repair.customer),
             selectinload(Payment.refunds),
             selectinload(Payment.disputes),
         )
-    )
-    if payment is None:
+    ).first()
+    if found is None:
         raise NotFound("There is no such payment.")
     calls = select(ProviderCall).where(ProviderCall.payment_id == payment_id).order_by(ProviderCall.id)
     events = select(ProviderEvent).where(ProviderEvent.payment_id == payment_id).order_by(ProviderEvent.id)
-    return Whole(payment, db.session.scalars(calls).all(), db.session.scalars(events).all())
+    return Whole(found[0], bool(found[1]), db.session.scalars(calls).all(), db.session.scalars(events).all())
 
 
 def clear_fault(payment_id: int, *, actor: Actor) -> None:
@@ -140,12 +146,14 @@ def count_trouble() -> dict[str, int]:
     return {"faulty": faulty or 0, "disputed": disputes or 0}
 
 
-def _filtered(filters: Filters, zone: str) -> tuple[Select, bool]:
+def _filtered(filters: Filters, zone: str, *, hidden: ColumnElement[bool]) -> tuple[Select, bool]:
+    amounts = (Payment.amount, Payment.captured, Payment.refunded, Payment.fee)
     query = (
         select(
-            Payment.id, Payment.created_at, Payment.provider, Payment.purpose, Payment.state, Payment.amount,
-            Payment.captured, Payment.refunded, Payment.fee, Payment.currency, Payment.fault, Payment.failure_code,
-            Payment.provider_ref, Payment.livemode, Repair.number, Customer.name.label("customer"),
+            Payment.id, Payment.created_at, Payment.provider, Payment.purpose, Payment.state, Payment.currency,
+            *(case((hidden, None), else_=amount).label(amount.key) for amount in amounts), Payment.fault,
+            Payment.failure_code, Payment.provider_ref, Payment.livemode, Repair.number,
+            Customer.name.label("customer"),
         )
         .join(Repair, Repair.id == Payment.repair_id)
         .join(Customer, Customer.id == Repair.customer_id)
@@ -182,6 +190,8 @@ def _searched(q: str):
     number = numbers.read_one(q)
     if number and number.kind == "ticket":
         return Payment.repair_id == select(Repair.id).where(Repair.number == number.key).scalar_subquery(), False
+    if end_to_end := read_end_to_end(q, now=utc_now()):
+        return and_(Payment.provider == Provider.PIX, Payment.provider_ref == end_to_end), False
     if "_" in q or (q.isascii() and q.isalnum() and q == q.upper() and any(map(str.isdigit, q))):
         # Its index begins with the provider.
         is_attempt = and_(Payment.provider.in_(sorted(ONLINE)), Payment.provider_ref == q)

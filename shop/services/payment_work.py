@@ -46,7 +46,14 @@ def _write_invoice(delivery: Owed) -> None:
 
 
 def _write_credit_note(delivery: Owed) -> None:
-    billing.credit_refund(_body(delivery)["refund"], at=datetime.fromisoformat(delivery.event.at))
+    """The credit note, or, where there is none, a mail that says it."""
+    refund_id = _body(delivery)["refund"]
+    if billing.credit_refund(refund_id, at=datetime.fromisoformat(delivery.event.at)) is None:
+        billing.tell_of_refund(refund_id)
+
+
+def _tell_of_refund(delivery: Owed) -> None:
+    billing.tell_of_refund(_body(delivery)["refund"])
 
 
 def _rescue(delivery: Owed) -> None:
@@ -59,6 +66,7 @@ _WORK: dict[str, Callable[[Owed], None]] = {
     "payment.refund_requested": _send_refund,
     "payment.settled": _write_receipt,
     "payment.refunded": _write_credit_note,
+    "payment.refund_settled": _tell_of_refund,
     "payment.superseded": _give_up,
     "payment.late": _rescue,
     "repair.moved": _write_invoice,

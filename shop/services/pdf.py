@@ -48,7 +48,7 @@ def _compiled(content: Mapping[str, Any], *, issued: int, **how):
         ignore_system_fonts=True,
         sys_inputs={
             "document": json.dumps(_drawable(content), ensure_ascii=False),
-            "code": qr_codes.svg(pay["url"]).decode() if pay else "",
+            "code": qr_codes.svg(pay.get("code") or pay["url"]).decode() if pay else "",
         },
         timestamp=issued,
         **how,

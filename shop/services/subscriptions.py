@@ -73,6 +73,8 @@ SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "payment.fault_cleared": (),
     "payment.refund_requested": (PAYMENTS,),
     "payment.refunded": (PAYMENTS,),
+    "payment.refund_settled": (PAYMENTS,),
+    "payment.refund_told": (MAIL,),
     "payment.refund_failed": (),
     "payment.disputed": (),
     "payment.dispute_closed": (),

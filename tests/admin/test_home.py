@@ -278,6 +278,8 @@ def test_money_of_today_is_that_of_the_books(browser_of, manager, front_desk, te
 
     assert shown.startswith("Cash £120.00 Card terminal £80.00 Cash, given back −£20.00")
     assert "Card terminal" not in browser_of(technician).get("/admin/").text
+    blind = " ".join(re.sub("<[^>]+>", " ", desk.get("/admin/").text.partition("Money today")[2]).split())
+    assert blind.startswith("Card terminal £80.00 Cash is shown when the till is counted.")
 
 
 def test_payments_in_trouble_need_somebody(browser_of, manager, technician, cracked_iphone, session):

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from shop.admin.ledger import KINDS
 from shop.extensions import db
 from shop.models.actor import SYSTEM
 from shop.models.ledger import Account, Entry, Kind
@@ -47,6 +48,14 @@ def test_newest_stands_first_under_what_each_account_comes_to(boss, two, cracked
     assert "<dt>Customers</dt><dd>-£189.00</dd>" in page
     assert "<dt>Bank</dt><dd>£50.00</dd>" in page
     assert cracked_iphone.number in page
+
+
+def test_kinds_have_words_for_people(boss, two):
+    page = boss.get("/admin/ledger/").text
+
+    assert "<b>Till</b><small>To the bank</small>" in page
+    assert set(KINDS) == set(Kind)
+    assert all(f'<option value="{kind}">{words}</option>' in page for kind, words in KINDS.items())
 
 
 @pytest.mark.parametrize(

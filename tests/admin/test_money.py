@@ -7,8 +7,10 @@ import pytest
 from sqlalchemy import select
 
 from shop.extensions import db
+from shop.models.actor import SYSTEM
 from shop.models.payment import Drawer, Payment, Refund
-from shop.services import ledger
+from shop.services import documents, drawers, ledger
+from shop.services.locations import home_location
 from tests import factories
 
 HTMX = {"HX-Request": "true"}
@@ -73,7 +75,7 @@ def test_exact_payment_in_the_dialog_is_a_toast(counter, iphone):
         ({"amount": "9" * 20}, "Enter an amount, such as 20.00."),
         ({"tendered": "100"}, "That is less than the amount: take less, or ask for more."),
         ({"tendered": "a note"}, "That is less than the amount: take less, or ask for more."),
-        ({"provider": "gold"}, "Choose cash or the card terminal."),
+        ({"provider": "gold"}, "Choose one of the ways to pay."),
     ],
 )
 @pytest.mark.parametrize("headers", [{}, HTMX], ids=["plain", "htmx"])
@@ -83,6 +85,22 @@ def test_what_cannot_be_taken_comes_back_as_typed(counter, iphone, form, words, 
     assert (answer.status_code, words in answer.text) == (422, True)
     assert f'value="{form.get("amount", "189.00")}"' in answer.text
     assert db.session.scalars(select(Payment)).all() == []
+
+
+def test_repair_in_yen_is_taken_in_whole_yen(browser_of, front_desk, session):
+    drawers.open_drawer(home_location(), currency="JPY", float_amount=5_000, minimum_float=0, actor=front_desk.actor)
+    repair = factories.repair(currency="JPY", total=12_345)
+    session.commit()
+    browser = browser_of(front_desk)
+
+    form = text_of(browser.get(f"/admin/repairs/{repair.number}/pay").text)
+    refused = pay(browser, repair, amount="12.5")
+    answer = pay(browser, repair, amount="12345", tendered="13,000")
+
+    assert "¥12,345" in form
+    assert (refused.status_code, answer.status_code) == (422, 303)
+    assert "¥12,345 taken. Change: ¥655" in text_of(browser.get(answer.location).text)
+    assert ledger.balance("cash", currency="JPY") == 17_345
 
 
 def test_closed_till_is_said_before_and_after(browser_of, front_desk, iphone):
@@ -156,6 +174,40 @@ def test_front_desk_counts_blind_and_learns_of_the_difference_afterwards(counter
     assert "Left as the next float £100.00" in report
 
 
+@pytest.mark.parametrize("path", ["/admin/payments/", "/admin/payments/?provider=cash", "/admin/documents/", "/admin/"])
+def test_lists_do_not_tell_who_counts_blind_what_cash_came_in(counter, browser_of, manager, iphone, path):
+    pay(counter, iphone, amount="89.01")
+    pay(counter, iphone, amount="10.02", provider="terminal")
+    documents.issue_receipt(db.session.scalars(select(Payment).where(Payment.provider == "cash")).one(), actor=SYSTEM)
+    db.session.commit()
+    counter.get(f"/admin/repairs/{iphone.number}")
+
+    running = counter.get(path).text
+    counter.post("/admin/till/close", data={"coin-5000": "3"})
+    closed = counter.get(path).text
+
+    assert "£89.01" not in running
+    assert path == "/admin/" or ("Shown when the till is closed" in running, "£89.01" in closed) == (True, True)
+    assert "£89.01" in browser_of(manager).get(path).text
+
+
+def test_payment_of_the_running_till_shows_no_sums_to_who_counts_blind(counter, browser_of, manager, iphone):
+    pay(counter, iphone, amount="89.01", tendered="90.03")
+    path = f"/admin/payments/{db.session.scalars(select(Payment.id)).one()}"
+    counter.get(f"/admin/repairs/{iphone.number}")
+
+    running, boss = counter.get(path), browser_of(manager).get(path)
+    counter.post("/admin/till/close", data={"coin-5000": "3"})
+    closed = counter.get(path)
+
+    assert (running.status_code, "£89.01" in running.text, "£90.03" in running.text) == (200, False, False)
+    assert (
+        ("£89.01" in boss.text, "£90.03" in boss.text)
+        == ("£89.01" in closed.text, "£90.03" in closed.text)
+        == (True, True)
+    )
+
+
 def test_who_may_see_the_books_sees_what_is_expected(counter, browser_of, manager, iphone):
     pay(counter, iphone)
     drawer = db.session.scalars(select(Drawer)).one()
@@ -171,7 +223,6 @@ def test_who_may_see_the_books_sees_what_is_expected(counter, browser_of, manage
     ("path", "form", "words"),
     [
         ("open", {"float": "1"}, "The till of this branch is open already."),
-        ("move", {"way": "out", "amount": "500", "reason": "Bank"}, "There is not so much in the drawer."),
         ("move", {"way": "out", "amount": "5"}, "Say what it is for"),
         ("move", {"way": "in", "amount": "five", "reason": "Change"}, "Enter an amount, such as 20.00."),
         ("close", {"coin-5000": "two"}, "Count the pieces of each note and coin"),
@@ -196,6 +247,31 @@ def test_cash_put_in_and_taken_out_stands_in_the_report(counter, browser_of, man
     assert "Put in: Coins for change" in page
     assert "Taken out: Window cleaner" in page
     assert "Expected in the drawer £125.00" in page
+
+
+def test_smaller_float_is_said_asked_about_and_shown(counter):
+    counter.post("/admin/till/close", data={"coin-5000": "2", "banked": "20"})
+    form = {"float": "75", "minimum": "100"}
+
+    asked = text_of(counter.get("/admin/till/").text)
+    refused = counter.post("/admin/till/open", data=form)
+    answer = counter.post("/admin/till/open", data={**form, "reason": "Stamps"})
+    opened = text_of(counter.get(answer.location).text)
+
+    assert "The last session left £80.00." in asked
+    assert (refused.status_code, "That is less than the last session left." in refused.text) == (422, True)
+    assert answer.status_code == 303
+    assert "£5.00 less than was left are noted as taken to the bank." in opened
+    assert "Less than was left before: Stamps -£5.00" in opened
+
+
+def test_leader_is_told_that_the_drawer_holds_less(browser_of, manager, counter):
+    form = {"way": "out", "amount": "500", "reason": "Bank"}
+
+    answer = browser_of(manager).post("/admin/till/move", data=form)
+
+    assert (answer.status_code, "There is not so much in the drawer." in answer.text) == (422, True)
+    assert counter.post("/admin/till/move", data=form).status_code == 303
 
 
 def test_till_that_is_not_open_cannot_be_counted(browser_of, front_desk):

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from shop.extensions import db
 from shop.models.event import Event
-from shop.models.payment import EventState, Payment, ProviderEvent, Refund
+from shop.models.payment import EventState, Payment, ProviderCall, ProviderEvent, Refund
 from shop.services import ledger
 from shop.services.payments import webhooks
 from shop.services.payments.gateway import gateway_of
@@ -60,6 +60,28 @@ def test_who_paid_elsewhere_is_found_by_asking_again(till, iphone, boss):  # noq
     assert "Asked again: this is how it stands." in boss.get(answer.location).text
     assert fresh(opened.payment).state == "paid"
     assert ledger.repair_balance(db.session.get(type(iphone), iphone.id)).owed == 0
+
+
+def test_payment_of_the_demo_is_named_as_invented_and_no_provider_is_asked(simulator, iphone, boss, session):  # noqa: F811
+    payment = Payment(
+        repair_id=iphone.id, provider="stripe", purpose="full", amount=20_000, captured=20_000, currency="GBP",
+        state="paid", provider_ref="demo_0123", charge_ref="demo_ch_0123", actor="customer",
+    )  # fmt: skip
+    session.add(payment)
+    session.commit()
+    path = f"/admin/payments/{payment.id}"
+
+    page, answer = boss.get(path).text, boss.post(f"{path}/ask")
+    refund = boss.post(
+        f"/admin/repairs/{iphone.number}/payments/{payment.id}/refund", data={"amount": "5", "reason": "Late"}
+    )
+
+    assert "This payment was invented for the demo" in page
+    assert (f'action="{path}/ask"' in page, "/refund" in page) == (False, False)
+    assert f"payments/{payment.id}/refund" not in boss.get(f"/admin/repairs/{iphone.number}").text
+    assert "This payment was invented for the demo" in boss.get(answer.location).text
+    assert (refund.status_code, "invented for the demo" in refund.text) == (422, True)
+    assert session.scalars(select(ProviderCall)).all() == []
 
 
 def test_provider_that_is_down_is_said_and_nothing_changes(till, iphone, boss):  # noqa: F811

@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shop.models.cash import DENOMINATIONS, counted, denominations, likely_tenders, payable
+from shop.seed.price_rules import RATES
 
 
 @pytest.mark.parametrize("currency", DENOMINATIONS)
@@ -10,6 +11,15 @@ def test_coins_are_few_different_and_largest_first(currency):
     coins = denominations(currency)
 
     assert list(coins) == sorted(set(coins), reverse=True)
+
+
+def test_every_money_in_which_a_price_can_be_has_its_coins():
+    assert set(RATES) <= set(DENOMINATIONS)
+
+
+def test_yen_have_no_smaller_unit():
+    assert (payable(12_345, "JPY"), counted({10_000: 1, 1: 5}, "JPY")) == (12_345, 10_005)
+    assert likely_tenders(12_345, "JPY") == [12_345, 12_400, 12_500, 13_000]
 
 
 def test_single_centavos_are_rounded_to_coins_that_exist():

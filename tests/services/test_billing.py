@@ -12,7 +12,7 @@ from shop.models.base import utc_now
 from shop.models.document import Document
 from shop.models.event import Delivery
 from shop.models.outbox import OutboxMessage
-from shop.models.payment import Payment
+from shop.models.payment import Payment, Refund, RefundState
 from shop.models.repair import Repair
 from shop.models.workflow import State
 from shop.services import (
@@ -248,6 +248,63 @@ def test_money_that_goes_back_before_the_invoice_is_not_credited(ready, manager,
 
     assert (len(papers()), papers("credit_note")) == (1, [])
     assert ledger.repair_balance(ready).owed == 5_000
+
+
+def test_money_back_without_a_credit_note_has_one_mail_of_its_own(ready, manager, front_desk, till_open):
+    ready.customer.locale = "pt_BR"
+    payment = take(ready, 10_000, by=front_desk)
+    give_back(payment, 2_500, by=manager)
+
+    work()
+    work()
+
+    [mail] = db.session.scalars(select(OutboxMessage).where(OutboxMessage.template == "refund")).all()
+    assert (mail.recipient, mail.locale) == (ready.customer.email, "pt_BR")
+    assert all("25,00" in part for part in (mail.subject, mail.text, mail.html))
+    assert "scratched" not in mail.text + mail.html
+    assert (papers("credit_note"), mails()) == ([], ["receipt", "refund"])
+
+
+def test_refund_is_told_once_however_often_its_work_is_done(ready, manager, front_desk, till_open):
+    payment = take(ready, 10_000, by=front_desk)
+    give_back(payment, 2_500, by=manager)
+    [refund_id] = db.session.scalars(select(Refund.id)).all()
+
+    told = []
+    for _again in range(3):
+        told.append(billing.tell_of_refund(refund_id))
+        db.session.commit()
+
+    assert told == [True, False, False]
+
+
+def test_refund_with_a_credit_note_has_no_second_mail(ready, manager, front_desk, till_open):
+    payment = take(ready, 20_000, by=front_desk)
+    move(ready, State.COLLECTED, by=front_desk)
+    work()
+    give_back(payment, 2_500, by=manager)
+    work()
+    [refund_id] = db.session.scalars(select(Refund.id)).all()
+
+    again = billing.credit_refund(refund_id, at=utc_now())
+
+    assert billing.tell_of_refund(refund_id) is False
+    assert [again.id] == [paper.id for paper in papers("credit_note")]
+    assert mails().count("credit_note") == 1
+    assert "refund" not in mails()
+
+
+def test_refund_that_is_only_accepted_is_told_when_it_arrives(ready, front_desk, till_open):
+    payment = take(ready, 10_000, by=front_desk)
+    refund = Refund(payment_id=payment.id, amount=2_500, state=RefundState.ACCEPTED, actor="system")
+    db.session.add(refund)
+    db.session.commit()
+
+    too_early = billing.tell_of_refund(refund.id)
+    refund.state = RefundState.SETTLED
+    db.session.commit()
+
+    assert (too_early, billing.tell_of_refund(refund.id)) == (False, True)
 
 
 @pytest.mark.usefixtures("till_open")

@@ -321,6 +321,7 @@ def test_money_after_the_end_goes_back_where_the_time_is_taken(held, till):
     assert "booking_confirmation" not in mails()
     assert [verb for verb in history(held) if verb.startswith("payment.")] == [
         "payment.cancelled", "payment.settled", "payment.late", "payment.refund_requested", "payment.refunded",
+        "payment.refund_told",
     ]  # fmt: skip
     assert (payment.fault, till.books("stripe"), ledger_check.verify()) == ("", till.balance("stripe"), [])
 

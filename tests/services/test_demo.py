@@ -207,6 +207,9 @@ def test_fill_has_what_was_handed_over_paid_and_the_books_agree(busy_shop):
     assert db.session.scalars(select(Dispute.state)).all() == ["open"]
     assert db.session.scalar(select(func.count()).select_from(Refund)) >= 1
     assert all(payment.settled_at <= MONDAY for payment in payments)
+    begun = db.session.scalars(select(Payment.created_at).order_by(Payment.id)).all()
+    assert begun == sorted(begun)
+    assert {payment.is_invented for payment in payments if payment.provider in ("stripe", "paypal")} == {True}
 
 
 def test_fill_leaves_sessions_of_the_till_of_which_the_last_is_open(busy_shop):

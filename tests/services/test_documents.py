@@ -1,9 +1,12 @@
 """Invoices, receipts and credit notes: issued once, numbered without gaps, posted to the books, told by one mail."""
 
+import io
 import json
 from datetime import UTC, datetime
 
 import pytest
+import zxingcpp
+from PIL import Image
 from sqlalchemy import func, select
 
 from shop.extensions import db
@@ -17,7 +20,8 @@ from shop.models.ledger import Kind, LedgerEntry, LedgerTransaction, payment_pos
 from shop.models.outbox import OutboxMessage
 from shop.models.payment import Payment, PaymentState, Provider, Purpose
 from shop.models.repair import Repair, RepairLine
-from shop.services import deliveries, documents, ledger, ledger_check, mails, relay
+from shop.models.workflow import State
+from shop.services import deliveries, documents, ledger, ledger_check, mails, pdf, relay, repairs
 from tests import factories
 
 GERMAN = Buyer("Müller GmbH", address="Hauptstraße 1\n10115 Berlin", country="de", tax_number="DE 136 695 976")
@@ -202,6 +206,33 @@ def test_brazilian_document_is_commercial_and_says_that_it_is_not_fiscal(priced,
     assert "CPF 529.982.247-25" in paper["buyer"]["lines"]
     assert "CNPJ 12.ABC.345/01DE-35" in paper["footer"]
     assert paper["due"] == ["A pagar", "R$\xa0170,10"]
+
+
+def test_brazilian_invoice_is_paid_by_the_pix_code_on_it(priced, session):
+    priced.currency = "BRL"
+    session.commit()
+    pay(priced, 7_003, provider=Provider.PIX, provider_ref="E12345678202601240959ABCDEF12345")
+
+    paper = content(invoice(priced))
+
+    [page] = pdf.picture(paper)
+    [read] = zxingcpp.read_barcodes(Image.open(io.BytesIO(page)))
+    assert read.text == paper["pay"]["code"]
+    assert f"5406100.075802BR5916REVIVATECH TESTE6009SAO PAULO6211050{len(priced.number) - 1}RT" in read.text
+    assert paper["pay"]["url"].endswith(f"/track/{priced.tracking_token}/pay")
+    assert any(words.startswith("Deposit") or "Pix" in words for words, _amount in paper["totals"])
+
+
+def test_cancelled_repair_is_not_billed(priced, session, owner):
+    repairs.move(repairs.lock_repair(priced.number), State.CANCELLED, actor=owner.actor)
+    session.commit()
+
+    with pytest.raises(Invalid) as refused:
+        documents.issue_invoice(priced, actor=owner.actor)
+
+    assert list(refused.value.fields) == ["repair"]
+    db.session.rollback()
+    assert session.scalar(select(func.count()).select_from(DocumentCounter)) == 0
 
 
 def test_receipt_is_issued_once_for_a_payment(priced):

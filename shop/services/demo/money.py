@@ -23,7 +23,18 @@ from shop.models.ledger import (
 )
 from shop.models.location import Location
 from shop.models.money import divide_rounded
-from shop.models.payment import Dispute, DisputeState, Fault, Payment, PaymentState, Provider, Purpose, Refund, new_key
+from shop.models.payment import (
+    INVENTED,
+    Dispute,
+    DisputeState,
+    Fault,
+    Payment,
+    PaymentState,
+    Provider,
+    Purpose,
+    Refund,
+    new_key,
+)
 from shop.models.workflow import State
 from shop.services import drawers
 from shop.services.demo.books import Books
@@ -108,6 +119,8 @@ class Money:
     def write(self) -> None:
         """Fills in the ids that the events name, so call it before they are sealed. Repairs are written by now."""
         books = Books(self.location.currency)
+        # Lists show what was written last first.
+        self.sales.sort(key=lambda sale: sale.at)
         if self.has_till:
             self.till.open_for([sale for sale in self.sales if sale.provider in _COUNTER], books)
         for sale, payment_id in zip(self.sales, new_ids(Payment.__table__, len(self.sales)), strict=True):
@@ -208,8 +221,8 @@ def _payment(sale: Sale) -> PaymentRow:
     return PaymentRow(
         id=sale.id, key=sale.key, repair_id=sale.repair.id, provider=sale.provider, purpose=sale.purpose,
         amount=sale.amount, currency=sale.repair.currency, state=sale.state,
-        provider_ref=f"demo_{sale.key[:24]}" if is_online else None,
-        charge_ref=f"demo_ch_{sale.key[:24]}" if is_online and is_paid else None, method=method,
+        provider_ref=f"{INVENTED}{sale.key[:24]}" if is_online else None,
+        charge_ref=f"{INVENTED}ch_{sale.key[:24]}" if is_online and is_paid else None, method=method,
         captured=sale.amount if is_paid else 0, refunded=sale.refunded, fee=fee_of(sale),
         tendered=-(-sale.amount // 1_000) * 1_000 if sale.provider == Provider.CASH else None,
         failure_code="" if is_paid else "insufficient_funds", fault=sale.fault, livemode=not is_online,
@@ -222,7 +235,7 @@ def _refund(sale: Sale, crew: Crew) -> RefundRow:
     is_online = sale.provider in _FEES
     return RefundRow(
         id=sale.refund_id, key=new_key(), payment_id=sale.id, amount=sale.refunded, state="settled", reason=sale.reason,
-        provider_ref=f"demo_re_{sale.key[:20]}" if is_online else None, failure_code="",
+        provider_ref=f"{INVENTED}re_{sale.key[:20]}" if is_online else None, failure_code="",
         actor=f"staff:{crew.manager}", created_at=sale.at, settled_at=sale.at,
     )  # fmt: skip
 

@@ -42,7 +42,11 @@ def request_refund(payment_id: int, amount: int, reason: str, *, actor: Actor, i
     reason = " ".join(reason.replace("\x00", "").split())
     payment = lock_payment(payment_id)
     faults = {}
-    if payment.state != PaymentState.PAID or payment.provider not in ONLINE:
+    if payment.is_invented:
+        faults["payment"] = _(
+            "This payment was invented for the demo: no provider knows it. Book a repair and pay it to try this out."
+        )
+    elif payment.state != PaymentState.PAID or payment.provider not in ONLINE:
         faults["payment"] = _("Only a payment that has arrived can be given back.")
     elif not 0 < amount <= refundable(payment):
         faults["amount"] = _("That is more than is left of this payment, or nothing.")

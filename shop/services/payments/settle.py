@@ -34,6 +34,7 @@ from shop.models.payment import (
     Refund,
     RefundState,
     idempotency_key,
+    is_invented,
 )
 from shop.models.repair import Repair
 from shop.models.workflow import State
@@ -90,7 +91,8 @@ class Unfinished(RuntimeError):
 def settle(payment_id: int, *, ref: str = "", disputed: bool = False) -> Payment:
     """Asks the provider and writes what has become of it: state, charge, fees, refunds, disputes, and the books.
 
-    The caller has written nothing yet, and commits after. Harmless however often and in whatever order it is called.
+    The caller has written nothing yet, and commits after. Harmless however often and in whatever order it is called,
+    and for a payment that was invented for the demo, of which no provider is asked.
     `ref` names the attempt there, for one that we were cut off from before its name was written down; `disputed`
     looks for disputes where the attempt does not tell. Raises NotFound, ProviderDown and ProviderRefused.
     """
@@ -102,7 +104,7 @@ def settle_by(payment_id: int, ask: Callable[[Seen], Snapshot | None]) -> Paymen
     for _ in range(MOST_TRIES):
         seen = look(payment_id)
         with wire.about(payment_id):
-            snapshot = ask(seen)
+            snapshot = None if is_invented(seen.provider_ref) else ask(seen)
         payment = _lock(payment_id)
         # What another has written meanwhile may be newer than what we were told.
         if payment.version == seen.version:
@@ -263,8 +265,18 @@ def _look_for_trouble(payment: Payment, became_paid: bool) -> None:
         _note_fault(payment, Fault.LATE, "payment.late")
     elif became_paid and balance.owed < 0:
         _note_fault(payment, Fault.OVERPAID, "payment.overpaid", surplus=-balance.owed)
-    elif payment.fault in (Fault.LATE, Fault.OVERPAID) and balance.owed >= 0:
-        payment.fault = ""
+    elif balance.owed >= 0:
+        forget_surplus(repair)
+
+
+def forget_surplus(repair: Repair) -> None:
+    """Takes the mark of too much or too late money off the payments of a locked repair, once no money is left over."""
+    query = select(Payment).where(Payment.repair_id == repair.id, Payment.fault.in_((Fault.LATE, Fault.OVERPAID)))
+    marked = db.session.scalars(query).all()
+    if marked and ledger.repair_balance(repair).owed >= 0:
+        for payment in marked:
+            payment.fault = ""
+            payment.version += 1
 
 
 def _bring_refund(payment: Payment, told: RefundSnapshot) -> None:
@@ -284,6 +296,8 @@ def _bring_refund(payment: Payment, told: RefundSnapshot) -> None:
         refund.settled_at = utc_now()
     if told.state in _MOVED and was not in _MOVED:
         record_fact("payment.refunded", payment, refund=refund.id, amount=refund.amount)
+    if told.state == RefundState.SETTLED and was == RefundState.ACCEPTED:
+        record_fact("payment.refund_settled", payment, refund=refund.id, amount=refund.amount)
     if told.state == RefundState.FAILED:
         if told.has_moved or was in _MOVED:
             _post_once(

@@ -1,4 +1,4 @@
-/* A ticket's number to the clipboard. */
+/* A ticket's number, or another text, to the clipboard. */
 import { showToast } from "./toast.js";
 
 /* Without HTTPS browsers give no clipboard, but still copy what is selected. */
@@ -15,7 +15,10 @@ function copySelected(text) {
   return done;
 }
 
+/* True if it is there. */
+export const copyText = (text) =>
+  (navigator.clipboard?.writeText(text).then(() => true) ?? Promise.reject()).catch(() => copySelected(text));
+
 export async function copyNumber(number) {
-  const done = await (navigator.clipboard?.writeText(number).then(() => true) ?? Promise.reject()).catch(() => copySelected(number));
-  if (done) showToast({ message: document.getElementById("key-help").dataset.copied.replace("{number}", number) });
+  if (await copyText(number)) showToast({ message: document.getElementById("key-help").dataset.copied.replace("{number}", number) });
 }

@@ -1,5 +1,7 @@
 /* Paying online: the card element and PayPal's buttons take the place of the plain forms. The amount is the server's; what
-   has become of a payment is asked there, whatever the page was told. */
+   has become of a payment is asked there, whatever the page was told. A Pix code is copied for the app of a bank. */
+import { copyText } from "./copy.js";
+
 const place = document.querySelector("[data-checkout]");
 const API = "/api/v1/payments";
 const WAIT_MS = 10_000;
@@ -107,6 +109,14 @@ async function startPayPal(form) {
   await buttons.render(place.querySelector("[data-paypal-buttons]"));
   form.hidden = true;
 }
+
+document.addEventListener("click", async ({ target }) => {
+  const button = target.closest?.("[data-copy-code]");
+  if (!button || !(await copyText(document.getElementById(button.dataset.copyCode).value))) return;
+  document.querySelector("[data-copied]").textContent = button.dataset.done;
+});
+
+for (const button of document.querySelectorAll("[data-copy-code]")) button.hidden = false;
 
 if (place) {
   const card = place.querySelector("[data-stripe-form]");

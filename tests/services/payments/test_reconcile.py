@@ -47,6 +47,25 @@ def test_a_day_on_which_all_was_heard_does_not_differ(till, iphone, manager, pro
     assert (row.compared, row.settled, differences(row)) == (4, 0, [])
 
 
+@PROVIDERS
+def test_what_the_demo_invented_is_looked_for_at_no_provider(iphone, simulator, session, provider):
+    payment = Payment(
+        repair_id=iphone.id, provider=provider, purpose="full", amount=700, captured=700, currency="GBP",
+        state="paid", provider_ref="demo_0123", actor="customer",
+    )  # fmt: skip
+    session.add(payment)
+    session.flush()
+    ledger.post(
+        f"{provider}:payment:{payment.key}", Kind.PAYMENT, payment_posting(provider, 700), currency="GBP",
+        actor=SYSTEM, repair_id=iphone.id, payment_id=payment.id,
+    )  # fmt: skip
+    session.commit()
+
+    row = reconcile(provider, today())
+
+    assert (row.compared, differences(row)) == (0, [])
+
+
 def test_what_nobody_told_us_of_is_mended(till, iphone, simulator, session):
     payment = till.start(iphone).payment
     confirm(simulator, payment)

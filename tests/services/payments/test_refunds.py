@@ -89,7 +89,7 @@ def test_a_refund_on_its_way_is_accepted_and_then_settled(till, iphone, manager,
 
     assert accepted == (RefundState.ACCEPTED, 5_000, True)
     assert refund.state == RefundState.SETTLED
-    assert verbs()[-2:] == ["payment.refund_requested", "payment.refunded"]
+    assert verbs()[-3:] == ["payment.refund_requested", "payment.refunded", "payment.refund_settled"]
     assert ledger_check.verify() == []
 
 

@@ -8,7 +8,8 @@ from shop.models.event import Event
 from shop.models.ledger import LedgerTransaction
 from shop.models.payment import DisputeState, Fault, Payment, PaymentState, ProviderCall
 from shop.models.workflow import State
-from shop.services import ledger, ledger_check, relay, repairs
+from shop.services import counter, drawers, ledger, ledger_check, relay, repairs
+from shop.services.locations import home_location
 from shop.services.payments import attempts, settle, wire
 from shop.services.payments.gateway import ProviderDown
 
@@ -127,6 +128,28 @@ def test_money_for_a_cancelled_repair_is_kept_and_said(till, iphone, manager, ve
     assert (payment.state, payment.fault) == (PaymentState.PAID, Fault.LATE)
     assert verbs() == ["payment.settled", "payment.late"]
     assert ledger.repair_balance(iphone).held == 20_000
+
+
+def test_mark_of_too_much_goes_with_the_refund_of_any_of_its_payments(till, iphone, manager, session):
+    """More came than was owed by card; the cash of the counter goes back instead."""
+    drawers.open_drawer(home_location(), currency="GBP", float_amount=0, minimum_float=0, actor=manager.actor)
+    opened = till.start(iphone)
+    cash = counter.take(repairs.lock_repair(iphone.number), 5_000, provider="cash", actor=manager.actor).payment
+    session.commit()
+    attempts.confirm_payment(opened.payment.id, method="pm_card_visa")
+    session.commit()
+    card = till.settle(opened.payment)
+    assert card.fault == "overpaid"
+
+    repairs.lock_repair(iphone.number)
+    counter.give_back(cash, 4_000, reason="Paid twice", actor=manager.actor)
+    session.commit()
+    assert card.fault == "overpaid"
+    repairs.lock_repair(iphone.number)
+    counter.give_back(cash, 1_000, reason="Paid twice", actor=manager.actor)
+    session.commit()
+
+    assert (card.fault, ledger.repair_balance(iphone).owed) == ("", 0)
 
 
 def test_who_pays_by_two_ways_has_overpaid_and_it_is_said_once(till, iphone, verbs):
