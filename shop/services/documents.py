@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from flask import current_app
 from flask_babel import force_locale
 from flask_babel import gettext as _
 from sqlalchemy import func, select
@@ -280,7 +281,7 @@ def frame_of(kind: DocumentKind, repair: Repair, buyer: Buyer) -> Frame:
 def _link(repair: Repair) -> str:
     """The private page of the repair; while something is owed that can be paid from there, the page to pay it on."""
     owes = pix.can_be_paid_from_afar(repair) and ledger.repair_balance(repair).owed > 0
-    return keys.in_use().BASE_URL + tracking_path(repair) + ("/pay" if owes else "")
+    return current_app.config["SETTINGS"].BASE_URL + tracking_path(repair) + ("/pay" if owes else "")
 
 
 def lines_of(repair: Repair, country: str, *, is_reverse: bool) -> tuple[Line, ...]:
