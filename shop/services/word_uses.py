@@ -5,7 +5,7 @@ again before it is shown, and where it names too few the search goes on as if th
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from sqlalchemy import bindparam, delete, event, func, inspect, select, tuple_, union_all
@@ -28,7 +28,7 @@ _FIELDS = {Customer: "name", Repair: "search_text"}
 _KINDS = {Customer: Kind.CUSTOMER, Repair: Kind.REPAIR}
 
 
-def newest(word_ids: dict[Kind, Sequence[int]], *, most: int) -> dict[Kind, list[int]]:
+def newest(word_ids: Mapping[Kind, Sequence[int]], *, most: int) -> dict[Kind, list[int]]:
     """Ids of the newest rows of any of these words, of each kind at most so many. One statement, none without words."""
     asked = {kind: ids for kind, ids in word_ids.items() if ids}
     found: dict[Kind, list[int]] = {kind: [] for kind in word_ids}
