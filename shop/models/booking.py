@@ -9,6 +9,8 @@ from shop.extensions import db
 from shop.models.base import UtcDateTime, utc_now
 from shop.models.repair import Repair
 
+_MISSED = text("misses > 0")
+
 
 class Slot(db.Model):
     """One stretch of the counter's or the rider's time. The database itself refuses the place too many."""
@@ -40,7 +42,10 @@ class Booking(db.Model):
     """
 
     __tablename__ = "bookings"
-    __table_args__ = (Index("ix_bookings_slot_id", "slot_id"),)
+    __table_args__ = (
+        Index("ix_bookings_slot_id", "slot_id"),
+        Index("ix_bookings_missed", "repair_id", postgresql_where=_MISSED, sqlite_where=_MISSED),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     repair_id: Mapped[int] = mapped_column(ForeignKey("repairs.id"), unique=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, case, func, literal_column, or_, select
+from sqlalchemy import bindparam, case, func, literal_column, or_, select, union_all
 
 from shop.extensions import db
 from shop.models.actor import Actor
@@ -16,8 +16,8 @@ from shop.models.permissions import Role
 from shop.models.promise import Outlook
 from shop.models.repair import Repair
 from shop.models.staff import Staff
-from shop.models.workflow import NEVER_LATE, Party, State
-from shop.services import drawers, outbox, queue, relay
+from shop.models.workflow import NEVER_LATE, OPEN, Party, State
+from shop.services import drawers, outbox, queue, relay, risk
 from shop.services.health_report import LAG_LIMIT_SECONDS
 from shop.services.memory import LogState, recall
 from shop.services.queue import Counts, Filters, minute
@@ -28,15 +28,20 @@ MOST_READY = 4
 MOST_COUNTED = 9_999
 
 _NOW, _DAY_ENDS = bindparam("now", type_=UtcDateTime), bindparam("day_ends", type_=UtcDateTime)
-_UNFINISHED = Repair.status.not_in([literal_column(f"'{state}'") for state in sorted(NEVER_LATE)])
 _HANDED_OVER = Repair.status.in_([literal_column(f"'{state}'") for state in (State.COLLECTED, State.SHIPPED)])
 _FACTS = (Repair.id, Repair.number, Repair.status, Repair.due_at, Repair.status_since, Repair.total, Repair.currency,
           Repair.place, Repair.waiting_on, Repair.assignee_id, Repair.updated_at)  # fmt: skip
 
 
-def _cut(*conditions, order, most: int):
-    """The first few of the open part, cut before any join."""
-    cut = select(*_FACTS, Repair.customer_id, Repair.device_id).where(literal_column("is_open"), *conditions)
+def _few(*conditions, order, most: int):
+    """Ids of the first few of the open part, from an index that holds all that is asked."""
+    return select(Repair.id).where(literal_column("is_open"), *conditions).order_by(*order).limit(as_written(most))
+
+
+def _shown(ids, *, order, most: int):
+    """The first few of these repairs, cut before any join. Of several cuts the first few of all are among them."""
+    found = ids.subquery()
+    cut = select(*_FACTS, Repair.customer_id, Repair.device_id).join(found, found.c.id == Repair.id)
     rows = cut.order_by(*order).limit(as_written(most)).subquery()
     order = tuple(rows.c[column.key] for column in order)
     return (
@@ -52,15 +57,29 @@ def _cut(*conditions, order, most: int):
     )  # fmt: skip
 
 
-_DUE = (Repair.due_at < _DAY_ENDS, _UNFINISHED)
-_MINE = (
+def _due(*conditions):
+    """The first that are due, a status at a time: each is a short stretch of one index, whatever the planner believes
+    of how many of a million are open, unfinished and due."""
+    parts = [
+        _few(Repair.status == literal_column(f"'{state}'"), Repair.due_at < _DAY_ENDS, *conditions,
+             order=_BY_DUE, most=MOST_PRESSING).subquery()
+        for state in OPEN if state not in NEVER_LATE
+    ]  # fmt: skip
+    return _shown(union_all(*map(select, parts)), order=_BY_DUE, most=MOST_PRESSING)
+
+
+_BY_DUE = (Repair.due_at, Repair.id)
+_BY_SINCE = (Repair.status_since, Repair.id)
+_PRESSING = _due()
+_PRESSING_ME = _due(
     Repair.waiting_on == Party.US.value,
     or_(Repair.assignee_id == bindparam("me"), Repair.assignee_id.is_(None)),
 )
-_BY_DUE = (Repair.due_at, Repair.id)
-_PRESSING = _cut(*_DUE, order=_BY_DUE, most=MOST_PRESSING)
-_PRESSING_ME = _cut(*_DUE, *_MINE, order=_BY_DUE, most=MOST_PRESSING)
-_READY = _cut(Repair.status == State.READY.value, order=(Repair.status_since, Repair.id), most=MOST_READY)
+_READY = _shown(
+    _few(Repair.status == literal_column(f"'{State.READY}'"), order=_BY_SINCE, most=MOST_READY),
+    order=_BY_SINCE,
+    most=MOST_READY,
+)
 
 
 _WAYS = (Account.CASH, Account.TERMINAL, Account.BANK, Account.STRIPE, Account.PAYPAL)
@@ -119,9 +138,16 @@ def troubled(filters: Filters, counts: Counts, *, me: int, day_ends: datetime, s
         number = counts.of(filters, me=me)
         if number is None:
             number = queue.count_matches(filters, most=MOST_COUNTED, me=me, day_ends=day_ends)
-        return number, queue.first_rows(filters, most=1, me=me, day_ends=day_ends) if number else []
+        return number, _first(filters, counts, me=me, day_ends=day_ends) if number else []
 
     return recall(state, key, read)
+
+
+def _first(filters: Filters, counts: Counts, *, me: int, day_ends: datetime) -> Sequence:
+    """By when it is due, which the counts say, is found without a walk over all that is open."""
+    moment = counts.first_due(risk.Kind(filters.risk), filters, me=me) if filters.by_due else None
+    found = queue.first_due_at(filters, moment, me=me, day_ends=day_ends) if moment else []
+    return found or queue.first_rows(filters, most=1, me=me, day_ends=day_ends)
 
 
 def waiting_longest(*, state: LogState) -> Sequence:

@@ -12,10 +12,11 @@ from shop.models.account import AccountToken, CustomerAccount
 from shop.models.base import utc_now
 from shop.models.booking import BookingDraft, IdempotencyKey
 from shop.models.bulk import BulkItem, BulkRun
+from shop.models.search_word import WordUse
 from shop.models.staff import SignIn
 from shop.models.staff_draft import StaffDraft
 from shop.models.undo import UndoableAct
-from shop.services import accounts, bulk, drafts, idempotency, staff, staff_drafts, undo
+from shop.services import accounts, bulk, drafts, idempotency, staff, staff_drafts, undo, word_uses
 
 BATCH = 500
 
@@ -33,6 +34,7 @@ class Forgotten:
     undoable_acts: int = 0
     bulk_items: int = 0
     bulk_runs: int = 0
+    word_uses: int = 0
 
     @property
     def total(self) -> int:
@@ -67,6 +69,7 @@ def _rules() -> list[tuple[str, type, ColumnElement[bool]]]:
         ("undoable_acts", UndoableAct, UndoableAct.expires_at < now - undo.KEPT),
         ("bulk_items", BulkItem, BulkItem.run_id.in_(select(BulkRun.id).where(bulk.is_old(now)))),
         ("bulk_runs", BulkRun, bulk.is_old(now) & ~exists().where(BulkItem.run_id == BulkRun.id)),
+        ("word_uses", WordUse, word_uses.is_surplus()),
     ]
 
 

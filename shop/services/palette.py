@@ -13,7 +13,8 @@ from sqlalchemy import String, bindparam, column, func, or_, select, table
 from shop.extensions import db
 from shop.models.customer import Customer
 from shop.models.repair import FIRST_NUMBER, Repair
-from shop.services import catalogue, numbers, queue, words
+from shop.models.search_word import Kind
+from shop.services import catalogue, numbers, queue, word_uses, words
 from shop.services.filters import LARGEST_ID, LONGEST_SEARCH, Filters, parse_filters, search_words
 from shop.services.statements import as_written
 
@@ -23,6 +24,8 @@ SHORTEST = 3
 MOST_COUNTED = 100
 # So many of the newest are looked at for the best.
 _RANKED = 30
+# Some of those who used a word last may have another name by now.
+_SURELY = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +71,12 @@ def find(q: str, *, me: int, day_ends: datetime, sees_customers: bool, sees_devi
     # "S24ultra" could be a serial number as well.
     is_words = number is None or number.kind == "serial"
     devices = catalogue.search_devices(q, limit=DEVICES).items if sees_devices and is_words else ()
-    found = _find(q, number, me=me, day_ends=day_ends, sees_customers=sees_customers)
+    vocabulary = words.read()
+    found = _find(q, number, vocabulary, me=me, day_ends=day_ends, sees_customers=sees_customers)
     if found.tickets or found.customers or not is_words:
         return Found(found.tickets, found.customers, devices, marked=_marks(q))
-    for guess in words.guesses(q):
-        found = _find(guess, None, me=me, day_ends=day_ends, sees_customers=sees_customers)
+    for guess in words.guesses(q, vocabulary):
+        found = _find(guess, None, vocabulary, me=me, day_ends=day_ends, sees_customers=sees_customers)
         if found.tickets or found.customers:
             return Found(found.tickets, found.customers, devices, meant=guess, marked=_marks(guess))
     return Found(devices=devices, marked=_marks(q))
@@ -107,19 +111,25 @@ def rows_of(tickets: Sequence[str], *, me: int, day_ends: datetime) -> list:
 
 def near_search(filters: Filters, *, me: int, day_ends: datetime) -> Near | None:
     """A near search that finds something among all repairs, for a list that found nothing."""
-    for guess in words.guesses(filters.q) if filters.words else ():
+    for guess in words.guesses(filters.q, words.read()) if filters.words else ():
         count = queue.count_matches(parse_filters({"q": guess}), most=MOST_COUNTED, me=me, day_ends=day_ends)
         if count:
             return Near(guess, min(count, MOST_COUNTED), count > MOST_COUNTED)
     return None
 
 
-def _find(q: str, number: numbers.Number | None, *, me: int, day_ends: datetime, sees_customers: bool) -> Found:
+def _find(
+    q: str, number: numbers.Number | None, vocabulary: words.Vocabulary, *, me: int, day_ends: datetime,
+    sees_customers: bool,
+) -> Found:  # fmt: skip
     tickets: list = []
-    customers: Sequence[Visitor] = find_customers(q) if sees_customers else ()
+    used = _used(q, vocabulary)
+    customers: Sequence[Visitor] = find_customers(q, newest=used[Kind.CUSTOMER]) if sees_customers else ()
     if number:
         exact = numbers.look_up([number])[number][:TICKETS]
         tickets = rows_of(exact, me=me, day_ends=day_ends)
+    if not tickets:
+        tickets = _tickets_of(used[Kind.REPAIR], q)
     if not tickets:
         newest = queue.first_rows(parse_filters({"q": q, "view": "all"}), most=_RANKED, me=me, day_ends=day_ends)
         tickets = _ranked(newest, q)
@@ -127,6 +137,25 @@ def _find(q: str, number: numbers.Number | None, *, me: int, day_ends: datetime,
             named = [customer.id for customer in customers if _misses_name(customer.name, q) == 0]
             tickets = _ranked([*rows_of(_latest_of(named), me=me, day_ends=day_ends), *tickets], q)
     return Found(tickets[:TICKETS], customers)
+
+
+def _used(q: str, vocabulary: words.Vocabulary) -> dict[Kind, list[int]]:
+    """The newest customers and tickets that have the one word, where it is one and stands in few."""
+    parts = search_words(q)
+    part, most = parts[0] if len(parts) == 1 else "", word_uses.MOST_WORDS
+    asked = {
+        Kind.CUSTOMER: words.ids_of(part, vocabulary, most=most),
+        Kind.REPAIR: words.ids_of(part, vocabulary, most=most, is_beginning=True),
+    }
+    return word_uses.newest(asked, most=_SURELY)
+
+
+def _tickets_of(ids: Sequence[int], q: str) -> list:
+    """Of these, newest first, those that show what was typed as it was typed; none where they are fewer than fit."""
+    if len(ids) < TICKETS:
+        return []
+    rows = [row for row in queue.rows_of_ids(ids) if _misses(row, q) == 0]
+    return rows[:TICKETS] if len(rows) >= TICKETS else []
 
 
 def _ranked(rows: Sequence, q: str) -> list:
@@ -153,8 +182,11 @@ def _latest_of(customers: Sequence[int]) -> list[str]:
     return list(db.session.scalars(query.limit(as_written(TICKETS))))
 
 
-def find_customers(q: str) -> list[Visitor]:
-    """By a part of each name, by the whole phone in any spelling, or by the whole e-mail address."""
+def find_customers(q: str, *, newest: Sequence[int] = ()) -> list[Visitor]:
+    """By a part of each name, by the whole phone in any spelling, or by the whole e-mail address.
+
+    `newest` are those that are known to have had its one word in their names last.
+    """
     number, parts = numbers.read_one(q), list[str]()
     if number and number.kind == "phone":
         condition, values = Customer.phone == bindparam("phone"), {"phone": number.key}
@@ -164,6 +196,8 @@ def find_customers(q: str) -> list[Visitor]:
         parts = search_words(q)
         if number or not any(len(part) >= SHORTEST for part in parts):
             return []
+        if found := _visitors_of(newest, parts[0]):
+            return found
         condition, values = _by_name(parts)
     ids = _newest(condition, values)
     if len(parts) > 1 and len(ids) == CUSTOMERS:
@@ -171,6 +205,14 @@ def find_customers(q: str) -> list[Visitor]:
         phrase, value = _by_name([" ".join(parts)])
         ids = list(dict.fromkeys([*_newest(phrase, value), *ids]))[:CUSTOMERS]
     return _visitors(ids) if ids else []
+
+
+def _visitors_of(ids: Sequence[int], part: str) -> list[Visitor]:
+    """Of these, newest first, those whose name still holds the part; none where they are fewer than fit."""
+    if len(ids) < CUSTOMERS:
+        return []
+    found = [visitor for visitor in _visitors(list(ids)) if part in visitor.name.lower()]
+    return found[:CUSTOMERS] if len(found) >= CUSTOMERS else []
 
 
 def _newest(condition, values: dict[str, str]) -> list[int]:

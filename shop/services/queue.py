@@ -120,6 +120,18 @@ def first_rows(filters: Filters, *, most: int, me: int, day_ends: datetime) -> S
     return db.session.connection().execute(statement, _values(filters, me=me, day_ends=day_ends)).all()
 
 
+def rows_of_ids(found: Sequence[int]) -> Sequence:
+    """Rows of these repairs, the newest first."""
+    return db.session.connection().execute(_by_ids(), {"ids": list(found)}).all()
+
+
+def first_due_at(filters: Filters, moment: datetime, *, me: int, day_ends: datetime) -> Sequence:
+    """The first row of a list by due date of which the first is known to be due at this moment. At most one."""
+    statement = _due_at_statement(_shape(filters), db.engine.dialect.name)
+    values = {**_values(filters, me=me, day_ends=day_ends), "due_at": moment}
+    return db.session.connection().execute(statement, values).all()
+
+
 def count_matches(filters: Filters, *, most: int, me: int, day_ends: datetime) -> int:
     """How many repairs they select; one more than `most` stands for any larger number."""
     conditions = _conditions(_shape(filters), db.engine.dialect.name)
@@ -241,6 +253,18 @@ def _closed_from(filters: Filters, now: datetime, day_ends: datetime) -> datetim
 def _page_statement(shape: _Shape, dialect: str, most: int) -> Select:
     """The page's rows, cut before any join: a planner that joins first reads half the table."""
     return _joined(_cut(shape, dialect, most).subquery(), order=shape.order)
+
+
+@lru_cache(maxsize=64)
+def _due_at_statement(shape: _Shape, dialect: str) -> Select:
+    cut = _cut(shape, dialect, 1).where(Repair.due_at == bindparam("due_at", type_=UtcDateTime))
+    return _joined(cut.subquery(), order=shape.order)
+
+
+@lru_cache(maxsize=1)
+def _by_ids() -> Select:
+    cut = select(Repair).where(Repair.id.in_(bindparam("ids", expanding=True))).subquery()
+    return _joined(cut, order="number")
 
 
 @lru_cache(maxsize=64)

@@ -19,6 +19,7 @@ from shop.services.memory import LogState, log_state, recall
 
 _NOW, _DAY_ENDS = bindparam("now", type_=UtcDateTime), bindparam("day_ends", type_=UtcDateTime)
 _BY_TIME = {"late": "late", "today": "today"}
+_FORESEEN = (risk.Kind.AT_RISK, risk.Kind.STALLED)
 _COUNTS = (
     select(
         Repair.status,
@@ -30,7 +31,8 @@ _COUNTS = (
             func.count().filter(Repair.status_since <= bindparam(f"before_{name}", type_=UtcDateTime))
             for name in COUNTED_SPANS
         ],
-        *[func.count().filter(risk.joined(kind)) for kind in (risk.Kind.AT_RISK, risk.Kind.STALLED)],
+        *[func.min(Repair.due_at).filter(risk.joined(kind)) for kind in _FORESEEN],
+        *[func.count().filter(risk.joined(kind)) for kind in _FORESEEN],
     )
     .outerjoin(Outlook, Outlook.repair_id == Repair.id)
     .where(literal_column("is_open"))
@@ -40,7 +42,8 @@ _COUNTS = (
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """How many open repairs of one status one person has. `longer`: in that status for each of COUNTED_SPANS."""
+    """How many open repairs of one status one person has. `longer`: in that status for each of COUNTED_SPANS; `first`:
+    when the first of those at risk, and of those that stand still, is due."""
 
     status: str
     assignee: int | None
@@ -48,6 +51,7 @@ class Group:
     late: int
     today: int
     longer: tuple[int, ...]
+    first: tuple[datetime | None, datetime | None] = (None, None)
     at_risk: int = 0
     stalled: int = 0
 
@@ -78,6 +82,12 @@ class Counts:
             found = self.by_status_of(filters, me=me)
             self._known[key] = None if found is None else sum(found.values())
         return self._known[key]
+
+    def first_due(self, kind: risk.Kind, filters: Filters, *, me: int) -> datetime | None:
+        """When the first is due of what is counted for filters by this risk; None for none."""
+        place = _FORESEEN.index(kind)
+        found = [group.first[place] for group in self.groups if _is_in(group, filters, me=me)]
+        return min((moment for moment in found if moment), default=None)
 
     def by_status_of(self, filters: Filters, *, me: int) -> dict[str, int] | None:
         """The same for each status that has any."""
@@ -110,7 +120,10 @@ def minute(moment: datetime) -> int:
 def _count(position: int, *, now: datetime, day_ends: datetime) -> Counts:
     before = {f"before_{name}": now - (span(name) or timedelta()) for name in COUNTED_SPANS}
     rows: Sequence[Any] = db.session.connection().execute(_COUNTS, {"now": now, "day_ends": day_ends, **before}).all()
-    groups = tuple(Group(row[0], row[1], row[2], row[3], row[4], tuple(row[5:-2]), row[-2], row[-1]) for row in rows)
+    groups = tuple(
+        Group(row[0], row[1], row[2], row[3], row[4], tuple(row[5:-4]), (row[-4], row[-3]), row[-2], row[-1])
+        for row in rows
+    )
     by_status: Counter[str] = Counter()
     by_assignee: Counter[int | None] = Counter()
     for group in groups:

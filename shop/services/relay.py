@@ -26,6 +26,7 @@ UNROUTED = "unrouted"
 _LOCK = 7_305_001
 # A relay that is stopped while it holds the lock must not hold up the others for ever.
 _TAKE_LOCK = text("SELECT set_config('idle_in_transaction_session_timeout', '30s', true), pg_advisory_xact_lock(:lock)")
+_TAKE_TIME = text("SELECT set_config('idle_in_transaction_session_timeout', '0', true)")
 _COLUMNS = (
     Event.id,
     Event.verb,
@@ -112,6 +113,12 @@ def _take_lock() -> None:
     # SQLite: the transaction itself began as the only writer.
     if db.engine.dialect.name == "postgresql":
         db.session.execute(_TAKE_LOCK, {"lock": _LOCK})
+
+
+def take_time() -> None:
+    """For who keeps the lock on purpose: this transaction may rest longer between statements than a relay's."""
+    if db.engine.dialect.name == "postgresql":
+        db.session.execute(_TAKE_TIME)
 
 
 def _route(fact) -> tuple[str, ...]:

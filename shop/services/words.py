@@ -38,25 +38,51 @@ _JOINT = re.compile(r"(?<=\d)(?=[^\W\d_]{3})|(?<=[^\W\d_]{3})(?=\d)")
 
 
 @dataclass(slots=True)
-class _Vocabulary:
-    """Word -> its spelling, as far as the table has been read."""
+class Vocabulary:
+    """Word -> its spelling and its id, as far as the table has been read."""
 
     spellings: dict[str, str] = field(default_factory=dict)
+    ids: dict[str, int] = field(default_factory=dict)
     last: int = 0
 
 
-def guesses(q: str) -> list[str]:
+def read() -> Vocabulary:
+    """The words that the shop knows now. One statement, for those that were added since."""
+    vocabulary: Vocabulary = current_app.extensions.setdefault("shop_words", Vocabulary())
+    query = select(SearchWord.id, SearchWord.word, SearchWord.spelling).order_by(SearchWord.id)
+    rows = db.session.connection().execute(query.where(SearchWord.id > vocabulary.last - _OVERLAP)).all()
+    for id_, word, spelling in rows:
+        vocabulary.spellings[word], vocabulary.ids[word] = spelling, id_
+        vocabulary.last = max(vocabulary.last, id_)
+    return vocabulary
+
+
+def guesses(q: str, vocabulary: Vocabulary) -> list[str]:
     """Searches that are near to `q` and that it is not, the nearest first; at most MOST_GUESSES.
 
     A word of four or five letters may be one letter off, a longer one two: missing, too many, another, or two that
     changed places. Numbers are never guessed. Whether anything is found by them is for the caller to see.
     """
-    vocabulary = _read()
     typed = _JOINT.sub(" ", " ".join(q.lower().split())).split()
     choices = [_near(word, vocabulary, is_last=place == len(typed) - 1) for place, word in enumerate(typed)]
     ranked = sorted(product(*choices), key=lambda words: sum(distance for _word, distance in words))
     found = [" ".join(vocabulary.spellings.get(word, word) for word, _distance in words) for words in ranked]
     return [guess for guess in dict.fromkeys(found) if guess.lower() != " ".join(q.lower().split())][:MOST_GUESSES]
+
+
+def ids_of(part: str, vocabulary: Vocabulary, *, most: int, is_beginning: bool = False) -> list[int]:
+    """Of the words that hold the part, or begin with it; none where there are more than `most`, or it is no word."""
+    if len(part) < SHORTEST or not _WORD.fullmatch(part):
+        return []
+    found = [
+        id_ for word, id_ in vocabulary.ids.items() if part in word and (not is_beginning or word.startswith(part))
+    ]
+    return found if len(found) <= most else []
+
+
+def words_of(text: str) -> set[str]:
+    """The different words of a text that the shop would know them by."""
+    return {word for word in map(str.lower, _WORD.findall(text)) if SHORTEST <= len(word) <= LONGEST}
 
 
 def is_like(text: str, q: str) -> bool:
@@ -84,7 +110,7 @@ def _begins(word: str, part: str) -> bool:
     return any(OSA.distance(part, word[: len(part) + more], score_cutoff=1) <= 1 for more in (-1, 0, 1))
 
 
-def _near(word: str, vocabulary: _Vocabulary, *, is_last: bool) -> list[tuple[str, int]]:
+def _near(word: str, vocabulary: Vocabulary, *, is_last: bool) -> list[tuple[str, int]]:
     """Known words like this one with how many letters they are off; itself if it is none that could be mistyped."""
     if len(word) < SHORTEST_MISTYPED or not word.isalpha() or word in vocabulary.spellings:
         return [(word, 0)]
@@ -98,21 +124,11 @@ def _near(word: str, vocabulary: _Vocabulary, *, is_last: bool) -> list[tuple[st
     return sorted(near, key=lambda one: (one[1], one[0][0] != word[0])) or [(word, 0)]
 
 
-def _beginnings(word: str, vocabulary: _Vocabulary) -> list[tuple[str, int]]:
+def _beginnings(word: str, vocabulary: Vocabulary) -> list[tuple[str, int]]:
     """Longer words that begin like this one but for a letter: who types is not at the end yet."""
     cut = {known: known[: len(word)] for known in vocabulary.spellings if len(known) > len(word)}
     found = process.extract(word, cut, scorer=OSA.distance, score_cutoff=1, limit=_NEAREST, processor=None)
     return [(known, int(distance)) for _beginning, distance, known in found]
-
-
-def _read() -> _Vocabulary:
-    vocabulary: _Vocabulary = current_app.extensions.setdefault("shop_words", _Vocabulary())
-    query = select(SearchWord.id, SearchWord.word, SearchWord.spelling).order_by(SearchWord.id)
-    rows = db.session.connection().execute(query.where(SearchWord.id > vocabulary.last - _OVERLAP)).all()
-    for id_, word, spelling in rows:
-        vocabulary.spellings[word] = spelling
-        vocabulary.last = max(vocabulary.last, id_)
-    return vocabulary
 
 
 def _take(text: str, found: dict[str, str]) -> None:

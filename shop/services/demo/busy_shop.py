@@ -23,7 +23,7 @@ from shop.models.permissions import Role
 from shop.models.repair import Note, Repair, RepairLine, new_tracking_token, search_text
 from shop.models.tag import BETWEEN, RepairTag
 from shop.models.workflow import WAITING_ON, is_open
-from shop.services import staff, words
+from shop.services import staff, word_uses, words
 from shop.services.demo.board import choose_open
 from shop.services.demo.desk import EXPECTED_SHARE, MOST_EXPECTED, Desk
 from shop.services.demo.foresight import Foresight
@@ -97,6 +97,7 @@ def fill(
     put_up_indexes(rebuild)
     refresh_statistics(_TABLES)
     words.gather()
+    word_uses.gather()
     return Filled(count, len(filling.board) + filling.expected)
 
 

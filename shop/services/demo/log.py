@@ -28,6 +28,8 @@ class Log:
     def __init__(self):
         while relay.relay_batch():
             pass
+        # Between two batches of a million repairs a slow machine reckons for more than half a minute.
+        relay.take_time()
         self.position, self.hash = relay.head()
 
     def append(self, facts: Iterable[Fact]) -> None:
