@@ -23,6 +23,8 @@ PAGES = [
     "/admin/payments/?q=nobody",
     "/admin/payments/{payment}",
     "/admin/payments/disputes",
+    "/admin/settings/",
+    "/admin/settings/payments/stripe",
     "/admin/till/",
     "/admin/till/close",
     "/admin/till/1",
