@@ -7,13 +7,14 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from shop.extensions import db
+from shop.filters import money
 from shop.models.actor import CUSTOMER
 from shop.models.errors import Invalid, ProviderDown, ProviderRefused
-from shop.models.payment import Payment, PaymentState, Provider
+from shop.models.payment import Payment, PaymentState, Provider, Purpose
 from shop.models.repair import Repair
 from shop.security import CONTENT_SECURITY_POLICY
 from shop.services import booking_payments
-from shop.services.payments import attempts, keys
+from shop.services.payments import attempts, held, keys
 
 STRIPE_JS, PAYPAL_JS = "https://js.stripe.com/dahlia/stripe.js", "https://www.paypal.com/sdk/js"
 # What each provider's own script needs, by its published guide; nothing of it where a provider is simulated.
@@ -48,9 +49,14 @@ def page(repair: Repair, *, template: str, pay_url, back_url: str, **context):
     settings = keys.in_use()
     purpose, amount = booking_payments.asked_now(repair)
     providers = settings.online_providers if amount else ()
+    asked = held.find_open(repair)
+    if purpose == Purpose.HOLD:
+        providers = tuple(one for one in providers if one == Provider.STRIPE)
     html = render_template(
         template, repair=repair, purpose=purpose, amount=amount, providers=providers, pay_url=pay_url,
         back_url=back_url, is_test=not settings.ENABLE_REAL_PAYMENTS, scripts=_scripts(providers, repair.currency),
+        held=asked if asked is not None and asked.is_held else None,
+        held_until=held.ends_at_latest(asked) if asked is not None else None,
         stripe_key=settings.STRIPE_PUBLISHABLE_KEY, needs_script=_needs_script(providers), **context,
     )  # fmt: skip
     response = make_response(html)
@@ -72,6 +78,12 @@ def begin(token: str, provider: str):
     opened = attempts.open_payment(payment_id)
     db.session.commit()
     return redirect(_hosted(opened), 303)
+
+
+def held_words(payment: Payment) -> str:
+    """What the customer is told of an amount that their bank holds for us."""
+    amount = money(payment.amount, payment.currency)
+    return _("Thank you: %(amount)s are held on your card. Nothing was taken yet.", amount=amount)
 
 
 def words_for(payment: Payment) -> str:

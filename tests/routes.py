@@ -87,6 +87,8 @@ RIGHTS: dict[str, str] = {
     "repairs.export": "repair.export",
     "repairs.pay": "payment.take",
     "repairs.refund": "payment.refund",
+    "repairs.hold_amount": "payment.take",
+    "repairs.take_held": "payment.take",
     "payments.index": "payment.view",
     "payments.payment": "payment.view",
     "payments.disputes": "payment.view",

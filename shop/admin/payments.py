@@ -23,7 +23,7 @@ from shop.models.errors import Invalid, ProviderDown, ProviderRefused
 from shop.models.money import plain_money
 from shop.services import payment_list, staff, webhook_log
 from shop.services.payment_list import STATES, Filters
-from shop.services.payments import attempts, webhooks
+from shop.services.payments import attempts, held, webhooks
 from shop.services.payments.settle import settle
 
 STATE_WORDS = {
@@ -31,6 +31,7 @@ STATE_WORDS = {
     "action_needed": _l("waits for the customer"),
     "processing": _l("on its way"),
     "authorised": _l("authorised"),
+    "ending": _l("held, ends within a day"),
     "paid": _l("paid"),
     "failed": _l("failed"),
     "cancelled": _l("given up"),
@@ -50,6 +51,7 @@ PURPOSES = {
     "full": _l("all of it"),
     "balance": _l("part or rest"),
     "approved": _l("approved quote"),
+    "hold": _l("held, to be taken later"),
 }
 _INVENTED = _l(
     "This payment was invented for the demo: no provider knows it. Book a repair and pay it to try this out."
@@ -91,12 +93,26 @@ class PaymentsView(ConsoleView):
     @expose("/<row_id:payment_id>/give-up", methods=["POST"])
     @requires("payment.take")
     def give_up(self, payment_id: int):
-        return _asked_of_provider(payment_id, attempts.cancel_payment, _("Given up at the provider."))
+        """Before the provider is asked, it is on record who did."""
+
+        def release(payment_id: int) -> None:
+            held.request_release(payment_id, actor=current_user.actor)
+            db.session.commit()
+            attempts.cancel_payment(payment_id)
+
+        return _asked_of_provider(payment_id, release, _("Given up at the provider."))
 
     @expose("/<row_id:payment_id>/capture", methods=["POST"])
     @requires("payment.take")
     def capture(self, payment_id: int):
-        return _asked_of_provider(payment_id, attempts.capture_payment, _("Taken."))
+        """All that was authorised; before the provider is asked, it is on record who did."""
+
+        def take(payment_id: int) -> None:
+            held.request_take(payment_id, actor=current_user.actor)
+            db.session.commit()
+            attempts.capture_payment(payment_id)
+
+        return _asked_of_provider(payment_id, take, _("Taken."))
 
     @expose("/<row_id:payment_id>/seen", methods=["POST"])
     @requires("ledger.view")

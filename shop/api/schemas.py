@@ -244,8 +244,8 @@ class PaymentRequest(Request):
     )
     purpose = String(
         load_default="full",
-        validate=one_of(("deposit", "full", "balance")),
-        metadata=_about("`deposit`, or all that is still to be paid."),
+        validate=one_of(("deposit", "full", "balance", "hold")),
+        metadata=_about("`deposit`, all that is still to be paid, or the `hold` that the shop asks for."),
     )
     amount = Amount(
         metadata=_about("Minor units. Another amount than ours is refused."),

@@ -40,6 +40,7 @@ class Purpose(StrEnum):
     FULL = "full"
     BALANCE = "balance"
     APPROVED = "approved"
+    HOLD = "hold"
 
 
 class PaymentState(StrEnum):
@@ -121,6 +122,7 @@ _UNDECIDED = _one_of(UNDECIDED)
 _REFUND_UNSETTLED = _one_of((RefundState.REQUESTED, RefundState.ACCEPTED))
 _DISPUTE_OPEN = _one_of((DisputeState.OPEN, DisputeState.ANSWERED))
 _NOT_DONE = _one_of((EventState.WAITING, EventState.UNKNOWN, EventState.FAILED))
+_AUTHORISED = _one_of((PaymentState.AUTHORISED,))
 _FAULTY = text("fault <> ''")
 _IN_DRAWER = text("drawer_id IS NOT NULL")
 _IN_USE = text("closed_at IS NULL")
@@ -131,7 +133,8 @@ class Payment(db.Model):
 
     `key` makes the idempotency keys under which a provider is called, and names us in its metadata. `amount` is what
     was asked for, `captured` what the provider took, `refunded` what has gone back, `fee` what the provider kept.
-    `tendered` is what was handed over in cash. `settled_at` is when the attempt was decided: paid, failed or cancelled.
+    `tendered` is what was handed over in cash. `holds_until` is when a provider lets go of what it holds.
+    `settled_at` is when the attempt was decided: paid, failed or cancelled.
     """
 
     __tablename__ = "payments"
@@ -146,6 +149,7 @@ class Payment(db.Model):
         Index("ix_payments_settled_at", "settled_at", "id"),
         Index("ix_payments_charge_ref", "charge_ref"),
         Index("ix_payments_undecided", "created_at", "id", postgresql_where=_UNDECIDED, sqlite_where=_UNDECIDED),
+        Index("ix_payments_holds_until", "holds_until", postgresql_where=_AUTHORISED, sqlite_where=_AUTHORISED),
         Index("ix_payments_fault", "id", postgresql_where=_FAULTY, sqlite_where=_FAULTY),
         Index("ix_payments_drawer_id", "drawer_id", "id", postgresql_where=_IN_DRAWER, sqlite_where=_IN_DRAWER),
     )
@@ -172,6 +176,7 @@ class Payment(db.Model):
     actor: Mapped[str] = mapped_column(String(40))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    holds_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     version: Mapped[int] = mapped_column(default=0)
 
     repair: Mapped[Repair] = relationship()
@@ -181,6 +186,11 @@ class Payment(db.Model):
     @property
     def is_invented(self) -> bool:
         return is_invented(self.provider_ref)
+
+    @property
+    def is_held(self) -> bool:
+        """The customer's bank keeps it for us; nothing is taken yet."""
+        return self.purpose == Purpose.HOLD and self.state == PaymentState.AUTHORISED
 
     def idempotency_key(self, step: str) -> str:
         return idempotency_key(self.key, step)

@@ -59,11 +59,16 @@ def payment_return(token: str):
         # Providers send people back by GET. What is written is what the provider says, however often it is asked.
         with database.writing():
             payment = settle(payment_id)
+            held_words = checkout.held_words(payment) if payment.is_held else ""
             is_paid, words = payment.state in (PaymentState.PAID, PaymentState.AUTHORISED), checkout.words_for(payment)
             db.session.commit()
     except checkout.TROUBLE:
         db.session.rollback()
-        is_paid, words = False, gettext("The payment company does not answer. Nothing is lost: look again in a moment.")
+        held_words, is_paid, words = (
+            "",
+            False,
+            gettext("The payment company does not answer. Nothing is lost: look again in a moment."),
+        )
     draft = drafts.find_booked(tracking.get_tracked(token).id)
     if not is_paid:
         flash(words, "warning")
@@ -72,5 +77,5 @@ def payment_return(token: str):
         return redirect(back, 303)
     if draft and booking_payments.is_new(draft.repair_id):
         return redirect(url_for("booking.confirmed", token=draft.token), 303)
-    flash(gettext("Thank you: the payment has arrived."), "success")
+    flash(held_words or gettext("Thank you: the payment has arrived."), "success")
     return redirect(url_for("public.track", token=token), 303)

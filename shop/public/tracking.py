@@ -67,12 +67,13 @@ def track(token: str):
     repair = tracking.get_tracked(token)
     if repair.tracking_token != token:
         return redirect(url_for("public.track", token=repair.tracking_token), 303)
-    entries = tracking.history(repair)
+    entries, money = tracking.history(repair), payment_view.of_repair(repair)
     facts = {
         "repair": repair, "entries": entries, "steps": tracking.progress(repair, entries),
         "promise": promise_view.promise_of(repair),
         "papers": documents.papers_of(repair),
-        "balance": payment_view.of_repair(repair).balance,
+        "balance": money.balance,
+        "held": money.held,
         "may_pay": pix.can_be_paid_from_afar(repair) and repair.status != State.CANCELLED,
         "booking": appointments.find_booking(repair), "location": repair.location, "seen_at": utc_now(),
     }  # fmt: skip

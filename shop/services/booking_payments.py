@@ -21,7 +21,7 @@ from shop.models.workflow import State
 from shop.services import appointments, ledger, slots
 from shop.services.confirmation import confirm_if_paid
 from shop.services.events import hold, record
-from shop.services.payments import attempts, keys, refunds
+from shop.services.payments import attempts, held, keys, refunds
 from shop.services.payments.settle import settle
 
 _NEW = timedelta(hours=1)
@@ -54,7 +54,8 @@ def choose(pay: PayChoice | str | None, *, total: int, urgency: str) -> tuple[Pa
 def asked_now(repair: Repair) -> tuple[Purpose, int]:
     """What the customer is asked to pay online now, and what for; nothing if the sum is 0.
 
-    For a booking that waits, what is missing to confirm it; else all that is owed.
+    For a booking that waits, what is missing to confirm it; else what staff ask to hold, or all that is owed and not
+    held.
     """
     booking = appointments.find_booking(repair)
     balance = ledger.repair_balance(repair)
@@ -63,7 +64,8 @@ def asked_now(repair: Repair) -> tuple[Purpose, int]:
     if booking is not None and booking.held_until is not None and repair.status == State.EXPECTED:
         purpose = Purpose.FULL if booking.due_now >= balance.due else Purpose.DEPOSIT
         return purpose, attempts.amount_due(repair, purpose)
-    return Purpose.BALANCE, max(balance.owed, 0)
+    purpose = Purpose.HOLD if held.is_offered(held.find_open(repair)) else Purpose.BALANCE
+    return purpose, attempts.amount_due(repair, purpose)
 
 
 def is_held(repair_id: int) -> bool:

@@ -20,6 +20,7 @@ from shop.models.workflow import NEVER_LATE, OPEN, Party, State
 from shop.services import drawers, outbox, queue, relay, risk
 from shop.services.health_report import LAG_LIMIT_SECONDS
 from shop.services.memory import LogState, recall
+from shop.services.payments import held
 from shop.services.queue import Counts, Filters, minute
 from shop.services.statements import as_written
 
@@ -114,6 +115,7 @@ class Alerts:
     relay_seconds: float = 0.0
     faulty_payments: int = 0
     disputes: int = 0
+    holds_ending: int = 0
     answer_by: datetime | None = None
 
 
@@ -204,21 +206,24 @@ def alerts(actor: Actor) -> Alerts:
         query = select(Staff.id, Staff.name, Staff.locked_until).where(Staff.locked_until > now).order_by(Staff.name)
         locked = tuple((row.id, row.name, row.locked_until) for row in db.session.execute(query))
     lag = relay.lag_seconds() if actor.may("health.view") else 0.0
-    faulty, disputes, answer_by = _money_trouble() if actor.may("payment.view") else (0, 0, None)
+    faulty, ending, disputes, answer_by = _money_trouble(now) if actor.may("payment.view") else (0, 0, 0, None)
     return Alerts(
-        faulty_payments=faulty, disputes=disputes, answer_by=answer_by,
+        faulty_payments=faulty, holds_ending=ending, disputes=disputes, answer_by=answer_by,
         undelivered=len(outbox.list_troubles()) if actor.may("outbox.view") else 0, locked=locked,
         relay_seconds=lag if lag > LAG_LIMIT_SECONDS else 0.0,
     )  # fmt: skip
 
 
-def _money_trouble() -> tuple[int, int, datetime | None]:
-    """Payments that a person must look at, and open disputes with the first day of an answer. One statement."""
+def _money_trouble(now: datetime) -> tuple[int, int, int, datetime | None]:
+    """Payments that a person must look at, holds that end within a day, and open disputes with the first day of an
+    answer. One statement.
+    """
     is_open = Dispute.state.in_((DisputeState.OPEN, DisputeState.ANSWERED))
     faulty = select(func.count()).select_from(Payment).where(Payment.fault != "").scalar_subquery()
-    query = select(faulty, func.count(Dispute.id), func.min(Dispute.due_by)).where(is_open)
+    ending = select(func.count()).select_from(Payment).where(held.ends_soon(now)).scalar_subquery()
+    query = select(faulty, ending, func.count(Dispute.id), func.min(Dispute.due_by)).where(is_open)
     row = db.session.execute(query).one()
-    return row[0], row[1], row[2]
+    return row[0], row[1], row[2], row[3]
 
 
 def _rows(statement, values: dict) -> Sequence:

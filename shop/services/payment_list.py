@@ -30,14 +30,14 @@ from shop.services import drawers, numbers, queue
 from shop.services.clock import midnight
 from shop.services.events import record
 from shop.services.filters import parse_filters
-from shop.services.payments import refunds
+from shop.services.payments import held, refunds
 from shop.services.statements import as_written
 
 PAGE, BATCH = 50, 500
 # A search by name looks at the payments of so many tickets.
 MOST_TICKETS = 1_000
 # Slug -> what it selects. `open`: something may still come of it.
-STATES = ("paid", "open", "failed", "cancelled", "refunded", "disputed", "faulty")
+STATES = ("paid", "open", "authorised", "ending", "failed", "cancelled", "refunded", "disputed", "faulty")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +174,8 @@ def _filtered(filters: Filters, zone: str, *, hidden: ColumnElement[bool]) -> tu
 
 def _state_condition(state: str):
     match state:
+        case "ending":
+            return held.ends_soon(utc_now())
         case "open":
             return Payment.state.in_(UNDECIDED)
         case "refunded":

@@ -2,17 +2,18 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.orm import selectinload
 
 from shop.extensions import db
 from shop.models.errors import NotFound
-from shop.models.payment import Payment, PaymentState
+from shop.models.payment import OPEN, Payment, PaymentState, Purpose
 from shop.models.repair import Repair
 from shop.services import ledger
 
 # An attempt that came to nothing is the business of the page of payments.
 _SHOWN = (PaymentState.PAID, PaymentState.AUTHORISED, PaymentState.PROCESSING)
+_IS_SHOWN = or_(Payment.state.in_(_SHOWN), and_(Payment.purpose == Purpose.HOLD, Payment.state.in_(OPEN)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +23,23 @@ class MoneyOfRepair:
     balance: ledger.RepairBalance
     payments: tuple[Payment, ...]
 
+    @property
+    def held(self) -> Payment | None:
+        """What a bank holds for us, to be taken later."""
+        return next((payment for payment in self.payments if payment.is_held), None)
+
+    @property
+    def is_held(self) -> bool:
+        """Something is held already, or on its way to be: nothing more is asked to be held."""
+        undecided = (PaymentState.AUTHORISED, PaymentState.PROCESSING)
+        return any(payment.purpose == Purpose.HOLD and payment.state in undecided for payment in self.payments)
+
 
 def of_repair(repair: Repair) -> MoneyOfRepair:
     """Two statements; a third where something was paid."""
     query = (
         select(Payment)
-        .where(Payment.repair_id == repair.id, Payment.state.in_(_SHOWN))
+        .where(Payment.repair_id == repair.id, _IS_SHOWN)
         .order_by(Payment.id)
         .options(selectinload(Payment.refunds))
     )

@@ -11,6 +11,7 @@ from shop.models.payment import Payment, PaymentState
 from shop.models.repair import Repair
 from shop.models.workflow import State
 from shop.services import bookings, merges, repairs
+from shop.services.payments import attempts, held
 from tests import factories
 from tests.booking.walk import Visitor
 from tests.bookings import request
@@ -248,3 +249,38 @@ def test_real_providers_are_let_in_and_nobody_else(stranger, iphone, app, monkey
     assert all(rules[name][: len(own[name])] == own[name] for name in own)
     for source in re.findall(r'<script[^>]* src="(https://[^"]+)"', answer.text):
         assert re.match(r"https://(js\.stripe\.com|www\.paypal\.com)/", source)
+
+
+@pytest.fixture
+def asked_to_hold(till, iphone, front_desk):
+    payment = held.ask_to_hold(repairs.lock_repair(iphone.number), 15_000, actor=front_desk.actor)
+    db.session.commit()
+    return payment
+
+
+def test_the_page_offers_exactly_the_hold_that_staff_ask_for(stranger, iphone, asked_to_hold):
+    page = stranger.get(path(iphone)).text
+
+    assert "We hold £150.00 on your card now." in page
+    assert "at most £150.00" in page
+    assert 'data-purpose="hold"' in page
+    assert "data-stripe-form" in page
+    assert "data-paypal-form" not in page
+
+
+def test_what_is_held_is_said_and_not_called_paid(stranger, iphone, till, asked_to_hold):
+    stranger.post(path(iphone, "/stripe"))
+    db.session.rollback()
+    attempts.confirm_payment(asked_to_hold.id, method="pm_card_visa")
+    db.session.commit()
+
+    answer = come_back(stranger, iphone, asked_to_hold.key)
+
+    db.session.rollback()
+    assert len(db.session.scalars(select(Payment)).all()) == 1
+    tracked = stranger.get(answer.headers["Location"]).text
+    assert "Thank you: £150.00 are held on your card. Nothing was taken yet." in tracked
+    assert "£150.00 are held on your card, not taken." in tracked
+    page = stranger.get(path(iphone)).text
+    assert "Pay £50.00" in page
+    assert "£150.00 are held on your card, not taken." in page

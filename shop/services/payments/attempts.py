@@ -17,7 +17,7 @@ from shop.models.repair import Repair
 from shop.models.workflow import State
 from shop.services import appointments, ledger
 from shop.services.events import hold, record
-from shop.services.payments import keys
+from shop.services.payments import held, keys
 from shop.services.payments.gateway import Order, Snapshot, gateway_of
 from shop.services.payments.settle import Seen, captured, record_fact, settle_by
 
@@ -41,9 +41,12 @@ class Opened:
 
 def amount_due(repair: Repair, purpose: Purpose | str) -> int:
     """What this payment comes to by our own books, in minor units; 0 if there is nothing to pay."""
+    if purpose == Purpose.HOLD:
+        asked = held.find_open(repair)
+        return asked.amount if asked is not None and held.is_offered(asked) else 0
     balance = ledger.repair_balance(repair)
     if purpose != Purpose.DEPOSIT:
-        return max(balance.owed, 0)
+        return max(balance.owed - held.amount_held(repair), 0)
     booking = appointments.find_booking(repair)
     if booking is not None and booking.due_now:
         # What was said at booking holds, whatever the rule has become.
@@ -75,6 +78,8 @@ def start_payment(
         raise AmountRefused(named=amount, ours=ours, currency=repair.currency, provider=provider)
     if not ours:
         raise Invalid({"booking": _("There is nothing to pay.")})
+    if purpose == Purpose.HOLD and provider != Provider.STRIPE:
+        raise Invalid({"provider": _("Only a card can hold an amount.")})
     return _find_open(repair, provider, purpose, ours) or _write(repair, provider, purpose, ours, actor)
 
 
@@ -116,9 +121,18 @@ def confirm_payment(payment_id: int, *, method: str) -> Payment:
     return settle_by(payment_id, ask)
 
 
-def capture_payment(payment_id: int) -> Payment:
-    """Takes what was authorised. Taking it twice takes it once."""
-    return settle_by(payment_id, lambda payment: captured(payment, _ref(payment)))
+def capture_payment(payment_id: int, *, amount: int | None = None) -> Payment:
+    """Takes what was authorised, or `amount` minor units of it; the rest is released. Taking it twice takes it once.
+
+    Raises Invalid for more than was authorised. What came of it is in the payment: it may have ended before.
+    """
+
+    def ask(payment: Seen) -> Snapshot:
+        if amount is not None and not 0 < amount <= payment.amount:
+            raise Invalid({"amount": _("Take at least a penny, and at most what is held and owed.")})
+        return captured(payment, _ref(payment), amount=amount)
+
+    return settle_by(payment_id, ask)
 
 
 def cancel_payment(payment_id: int) -> Payment:
@@ -230,6 +244,7 @@ def _order(payment: Seen) -> Order:
         description=f"RevivaTech {number}",
         return_url=back,
         cancel_url=back,
+        captures_later=payment.purpose == Purpose.HOLD,
     )
 
 

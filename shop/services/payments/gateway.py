@@ -94,6 +94,8 @@ class Snapshot:
     method: str = ""
     failure_code: str = ""
     livemode: bool = False
+    # Until when an authorisation can be taken; None where there is none.
+    holds_until: datetime | None = None
     fees: tuple[Fee, ...] = ()
     refunds: tuple[RefundSnapshot, ...] = ()
     disputes: tuple[DisputeSnapshot, ...] = ()

@@ -12,7 +12,7 @@ from shop.extensions import db
 from shop.models.actor import SYSTEM
 from shop.models.base import utc_now
 from shop.models.ledger import Account, Kind, LedgerEntry, LedgerTransaction, payout_posting
-from shop.models.payment import INVENTED, UNDECIDED, Payment, Provider, Reconciliation
+from shop.models.payment import INVENTED, UNDECIDED, Payment, PaymentState, Provider, Purpose, Reconciliation
 from shop.services import ledger
 from shop.services.payments import attempts
 from shop.services.payments.gateway import Line, ProviderDown, ProviderRefused, gateway_of
@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 # Whoever pays may take so long; then what became of it is asked.
 PATIENCE = timedelta(hours=1)
 GIVEN_UP_AFTER = timedelta(days=1)
+HELD_OPEN_FOR = timedelta(days=7)
 _AT_ONCE = 500
 _BOOKED = (Kind.PAYMENT, Kind.REFUND, Kind.REFUND_FAILED, Kind.DISPUTE, Kind.DISPUTE_WON)
 # The list names the payment but not what we call the movement.
@@ -234,7 +235,7 @@ def _forgotten(provider: Provider, day: date) -> list[int]:
             Payment.state.in_(UNDECIDED),
             Payment.provider_ref.is_not(None),
             Payment.created_at < min(ends, utc_now() - PATIENCE),
-            Payment.created_at >= ends - timedelta(days=8),
+            or_(Payment.created_at >= ends - timedelta(days=8), Payment.state == PaymentState.AUTHORISED),
         )
         found = list(db.session.scalars(query))
         db.session.rollback()
@@ -249,6 +250,8 @@ def _give_up_unopened(provider: Provider) -> None:
             Payment.state.in_(UNDECIDED),
             Payment.provider_ref.is_(None),
             Payment.created_at < utc_now() - GIVEN_UP_AFTER,
+            # A hold waits for its customer to come by the link.
+            or_(Payment.purpose != Purpose.HOLD, Payment.created_at < utc_now() - HELD_OPEN_FOR),
         )
         found = list(db.session.scalars(query))
         db.session.rollback()

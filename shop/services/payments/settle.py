@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from flask import current_app
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import and_, bindparam, not_, or_, select
 
 from shop import database
 from shop.extensions import db
@@ -31,6 +31,7 @@ from shop.models.payment import (
     Payment,
     PaymentState,
     Provider,
+    Purpose,
     Refund,
     RefundState,
     idempotency_key,
@@ -50,7 +51,8 @@ _CLOSED = (DisputeState.WON, DisputeState.LOST)
 _LOOK = (
     select(
         Payment.id, Payment.key, Payment.provider, Payment.provider_ref, Payment.state, Payment.amount,
-        Payment.currency, Payment.version, select(Dispute.id).where(Dispute.payment_id == Payment.id).exists(),
+        Payment.currency, Payment.purpose, Payment.version,
+        select(Dispute.id).where(Dispute.payment_id == Payment.id).exists(),
         Repair.number, Repair.status, Repair.tracking_token,
     )
     .join(Repair, Repair.id == Payment.repair_id)
@@ -74,6 +76,7 @@ class Seen:
     state: str
     amount: int
     currency: str
+    purpose: str
     version: int
     is_disputed: bool
     repair_number: str
@@ -139,11 +142,15 @@ def _ask(payment: Seen, *, ref: str, disputed: bool) -> Snapshot | None:
     return snapshot
 
 
-def captured(payment: Seen, ref: str) -> Snapshot:
-    """Takes what the customer has agreed to; a refusal of their bank is an outcome like another."""
+def captured(payment: Seen, ref: str, *, amount: int | None = None) -> Snapshot:
+    """Takes what the customer has agreed to, or `amount` of it; a refusal of their bank is an outcome like another.
+
+    Asked again for another amount it is another request: the provider takes from one attempt once, and then says what.
+    """
     gateway = gateway_of(payment.provider)
+    key = payment.idempotency_key("capture" if amount is None else f"capture-{amount}")
     try:
-        return gateway.capture(ref, idempotency_key=payment.idempotency_key("capture"))
+        return gateway.capture(ref, idempotency_key=key, amount=amount)
     except Declined as error:
         return replace(gateway.read(ref), state=PaymentState.FAILED, failure_code=error.reason)
 
@@ -179,6 +186,7 @@ def _bring_to(payment: Payment, snapshot: Snapshot) -> None:
         payment.livemode = snapshot.livemode
         payment.method = snapshot.method or payment.method
         payment.charge_ref = snapshot.charge_ref or payment.charge_ref
+        payment.holds_until = snapshot.holds_until or payment.holds_until
         _bring_money(payment, snapshot)
     if _facts(payment) != before:
         payment.version += 1
@@ -238,20 +246,27 @@ def _bring_state(payment: Payment, snapshot: Snapshot) -> bool:
     payment.settled_at = utc_now() if now in _DECIDED else None
     if now == PaymentState.PAID:
         payment.captured = snapshot.captured
+    elif now == PaymentState.AUTHORISED and payment.is_held:
+        record_fact("payment.held", payment, until=payment.holds_until and payment.holds_until.isoformat())
     elif now in _DECIDED:
         record_fact(_DECIDED[now], payment, reason=snapshot.failure_code or None)
     return now == PaymentState.PAID
 
 
 def supersede(payment: Payment) -> None:
-    """What is still open for the same, or for more than is owed now, is given up: nobody pays twice by two ways."""
+    """What is still open for the same, or for more than is owed now, is given up: nobody pays twice by two ways.
+
+    What a bank holds for us stays while anything is owed: a part of it can be taken.
+    """
     owed = max(ledger.repair_balance(payment.repair).owed, 0)
+    is_held = and_(Payment.purpose == Purpose.HOLD, Payment.state == PaymentState.AUTHORISED)
+    is_needless = or_(Payment.amount > owed, Payment.purpose == payment.purpose)
     others = select(Payment).where(
         Payment.repair_id == payment.repair_id,
         Payment.id != payment.id,
         Payment.state.in_(OPEN),
         Payment.provider.in_(ONLINE),
-        or_(Payment.amount > owed, Payment.purpose == payment.purpose),
+        and_(is_needless, not_(is_held)) if owed else is_needless,
     )
     for other in db.session.scalars(others.order_by(Payment.id)):
         record_fact("payment.superseded", other, by=payment.id)

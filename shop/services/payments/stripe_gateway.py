@@ -27,6 +27,10 @@ from shop.services.payments.wire import TIMEOUT, WireSession, require_no_lock
 # Requests and answers have the shape of this version, whatever the account's default is.
 API_VERSION = "2023-08-16"
 NETWORK_RETRIES = 2
+# How long Stripe holds an online card payment where its charge does not say.
+HELD_FOR = timedelta(days=7)
+# Its own names for letting go of what nobody took in time.
+_EXPIRED = ("automatic", "expired")
 _STATES = {
     "requires_payment_method": PaymentState.CREATED,
     "requires_confirmation": PaymentState.CREATED,
@@ -163,10 +167,9 @@ class StripeGateway:
             captured=intent.amount_received if state == PaymentState.PAID else 0,
             charge_ref=charge.id if charge else "",
             method=_method(charge),
-            failure_code=((error.decline_code if "decline_code" in error else None) or error.code or "declined")[:60]
-            if error and state == PaymentState.FAILED
-            else "",
+            failure_code=_failure_code(intent, state),
             livemode=intent.livemode,
+            holds_until=_holds_until(charge) if state == PaymentState.AUTHORISED else None,
             fees=(*_fees(charge), *_dispute_fees(disputes)),
             refunds=tuple(map(_refund, refunds)),
             disputes=tuple(map(_dispute, disputes)),
@@ -231,6 +234,26 @@ def _method(charge) -> str:
     if details.type == "card" and details.card:
         return f"{details.card.brand} {details.card.last4}"
     return str(details.type)[:40]
+
+
+def _failure_code(intent, state: PaymentState) -> str:
+    error = intent.last_payment_error
+    if state == PaymentState.FAILED and error:
+        return ((error.decline_code if "decline_code" in error else None) or error.code or "declined")[:60]
+    if state == PaymentState.CANCELLED and intent.cancellation_reason in _EXPIRED:
+        return "expired"
+    return ""
+
+
+def _holds_until(charge) -> datetime | None:
+    """By the card's own charge, else as long as Stripe says that it holds."""
+    if charge is None:
+        return None
+    details = charge.payment_method_details
+    card = details.card if details and details.type == "card" else None
+    if card and "capture_before" in card and card.capture_before:
+        return datetime.fromtimestamp(card.capture_before, UTC)
+    return datetime.fromtimestamp(charge.created, UTC) + HELD_FOR
 
 
 def _fees(charge) -> Iterator[Fee]:

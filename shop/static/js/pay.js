@@ -52,13 +52,16 @@ async function whenThere(name) {
 const isDark = () =>
   (document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
 
+/* Taken, or held for the shop to take later. */
+const isDone = (payment) => ["paid", "authorised"].includes(payment.state);
+
 async function startStripe(form) {
   const Stripe = await whenThere("Stripe");
   if (!Stripe) return;
   const stripe = Stripe(place.dataset.stripeKey, { locale: place.dataset.locale });
   const opened = await begin("stripe", "stripe/payment-intent").catch((error) => showError(error.message));
   if (!opened) return;
-  if (opened.state === "paid") return void location.assign(back(opened.payment));
+  if (isDone(opened)) return void location.assign(back(opened.payment));
   const elements = stripe.elements({
     clientSecret: opened.client_secret,
     locale: place.dataset.locale,
@@ -81,7 +84,7 @@ async function startStripe(form) {
     } catch (error) {
       /* Perhaps it was paid in another tab, or the answer was lost on its way: the server knows. */
       const known = await ask("stripe/confirm", { payment: opened.payment }).catch(() => null);
-      if (known?.state === "paid") return void location.assign(return_url);
+      if (known && isDone(known)) return void location.assign(return_url);
       showError(error.message || place.dataset.trouble);
     }
     setWorking(form, false);
