@@ -15,6 +15,7 @@ from shop.models import (  # noqa: F401
     payment,
     pricing,
     promise,
+    refused_webhook,
     repair,
     roster,
     saved_view,

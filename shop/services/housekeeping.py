@@ -15,7 +15,7 @@ from shop.models.bulk import BulkItem, BulkRun
 from shop.models.staff import SignIn
 from shop.models.staff_draft import StaffDraft
 from shop.models.undo import UndoableAct
-from shop.services import accounts, bulk, drafts, idempotency, staff, staff_drafts, undo
+from shop.services import accounts, bulk, drafts, idempotency, payment_log, staff, staff_drafts, undo
 
 BATCH = 500
 
@@ -33,6 +33,9 @@ class Forgotten:
     undoable_acts: int = 0
     bulk_items: int = 0
     bulk_runs: int = 0
+    provider_calls: int = 0
+    provider_events: int = 0
+    refused_webhooks: int = 0
 
     @property
     def total(self) -> int:
@@ -67,6 +70,7 @@ def _rules() -> list[tuple[str, type, ColumnElement[bool]]]:
         ("undoable_acts", UndoableAct, UndoableAct.expires_at < now - undo.KEPT),
         ("bulk_items", BulkItem, BulkItem.run_id.in_(select(BulkRun.id).where(bulk.is_old(now)))),
         ("bulk_runs", BulkRun, bulk.is_old(now) & ~exists().where(BulkItem.run_id == BulkRun.id)),
+        *payment_log.rules(now),
     ]
 
 
