@@ -13,7 +13,7 @@ from shop.models.payment import Payment, PaymentState, Provider
 from shop.models.repair import Repair
 from shop.security import CONTENT_SECURITY_POLICY
 from shop.services import booking_payments
-from shop.services.payments import attempts
+from shop.services.payments import attempts, breaker
 
 STRIPE_JS, PAYPAL_JS = "https://js.stripe.com/dahlia/stripe.js", "https://www.paypal.com/sdk/js"
 # What each provider's own script needs, by its published guide; nothing of it where a provider is simulated.
@@ -51,7 +51,8 @@ def page(repair: Repair, *, template: str, pay_url, back_url: str, **context):
     html = render_template(
         template, repair=repair, purpose=purpose, amount=amount, providers=providers, pay_url=pay_url,
         back_url=back_url, is_test=not settings.ENABLE_REAL_PAYMENTS, scripts=_scripts(providers, repair.currency),
-        stripe_key=settings.STRIPE_PUBLISHABLE_KEY, needs_script=_needs_script(providers), **context,
+        stripe_key=settings.STRIPE_PUBLISHABLE_KEY, needs_script=_needs_script(providers),
+        silent=[one for one in providers if breaker.is_silent(one)], **context,
     )  # fmt: skip
     response = make_response(html)
     response.headers["Content-Security-Policy"] = _policy(providers)

@@ -135,6 +135,7 @@ def app(shop_app, database):
     # The next test's log begins where this one's began: what was kept for it would be taken for the other's.
     shop_app.extensions.pop("shop_memory", None)
     shop_app.extensions.pop("shop_words", None)
+    shop_app.extensions.pop("shop_breakers", None)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from sqlalchemy import func, select, text
 from shop.extensions import db, socketio
 from shop.models.event import Delivery, DeliveryState, Event
 from shop.services import redis_client, relay
-from shop.services.payments import refusals
+from shop.services.payments import breaker, refusals
 
 LAG_LIMIT_SECONDS = 30.0
 _OPEN_STATES = (DeliveryState.WAITING, DeliveryState.RUNNING, DeliveryState.DEAD)
@@ -43,6 +43,7 @@ class Report:
     sockets: int | None
     embedded: bool
     refused_webhooks: int
+    silent_providers: tuple[str, ...]
 
     @property
     def dead(self) -> int:
@@ -66,6 +67,7 @@ def report() -> Report:
         sockets=_sockets(),
         embedded=settings.is_embedded,
         refused_webhooks=refusals.count_lately(),
+        silent_providers=breaker.silent_providers(),
     )
 
 

@@ -10,7 +10,7 @@ from shop.extensions import db, socketio
 from shop.models.event import Delivery, DeliveryState, Event
 from shop.models.refused_webhook import Refusal
 from shop.services import health_report, redis_client, relay
-from shop.services.payments import refusals
+from shop.services.payments import breaker, refusals
 from shop.services.payments.refusals import note_refused
 
 
@@ -45,6 +45,16 @@ def test_page_warns_of_many_refused_webhooks_and_not_of_few(manager, browser_of)
     assert "refused since yesterday" not in few
     assert "10 refused since yesterday" in many
     assert "/admin/payments/webhooks?state=refused" in many
+
+
+def test_page_names_a_provider_that_does_not_answer(manager, browser_of):
+    for _ in range(breaker.MISSES):
+        breaker.note_silence("paypal")
+    page = browser_of(manager).get("/admin/health/").text
+
+    assert "<b>PayPal</b>" in page
+    assert "It is asked again by itself" in page
+    assert "<b>Stripe</b>" not in page
 
 
 def test_dead_delivery_is_trouble_with_its_reason_and_a_button(dead, manager, browser_of):
