@@ -14,7 +14,7 @@ from shop.models.payment import Payment, PaymentState, Provider, Purpose
 from shop.models.repair import Repair
 from shop.security import CONTENT_SECURITY_POLICY
 from shop.services import booking_payments
-from shop.services.payments import attempts, held, keys
+from shop.services.payments import attempts, breaker, held, keys
 
 STRIPE_JS, PAYPAL_JS = "https://js.stripe.com/dahlia/stripe.js", "https://www.paypal.com/sdk/js"
 # What each provider's own script needs, by its published guide; nothing of it where a provider is simulated.
@@ -57,7 +57,8 @@ def page(repair: Repair, *, template: str, pay_url, back_url: str, **context):
         back_url=back_url, is_test=not settings.ENABLE_REAL_PAYMENTS, scripts=_scripts(providers, repair.currency),
         held=asked if asked is not None and asked.is_held else None,
         held_until=held.ends_at_latest(asked) if asked is not None else None,
-        stripe_key=settings.STRIPE_PUBLISHABLE_KEY, needs_script=_needs_script(providers), **context,
+        stripe_key=settings.STRIPE_PUBLISHABLE_KEY, needs_script=_needs_script(providers),
+        silent=[one for one in providers if breaker.is_silent(one)], **context,
     )  # fmt: skip
     response = make_response(html)
     response.headers["Content-Security-Policy"] = _policy(providers)

@@ -63,6 +63,8 @@ class Settings(BaseSettings):
     DEPOSIT_PERCENT: int = Field(default=25, ge=0, le=100)
     DEPOSIT_FOR: str = "express,same_day"
     PAYMENT_HOLD_MINUTES: int = Field(default=30, ge=5, le=1440)
+    # Far beyond the days for which providers send an event again.
+    PAYMENT_LOG_MONTHS: int = Field(default=18, ge=3, le=120)
     STRIPE_SECRET_KEY: str = Field(default="", repr=False)
     STRIPE_PUBLISHABLE_KEY: str = ""
     STRIPE_WEBHOOK_SECRET: str = Field(default="", repr=False)

@@ -136,6 +136,7 @@ def app(shop_app, database):
     shop_app.extensions.pop("shop_memory", None)
     shop_app.extensions.pop("shop_words", None)
     shop_app.extensions.pop("shop_provider_keys", None)
+    shop_app.extensions.pop("shop_breakers", None)
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,8 @@ from shop.extensions import db
 from shop.models.errors import Invalid
 from shop.models.text import one_line
 
+# The id of a provider's event.
+_LONGEST = 120
 # In which the shop can have worked.
 _YEARS = range(2000, 2101)
 
@@ -41,7 +43,7 @@ def list_filters(
 
     `since` and `until` are days, None where none is named; what stands in `known` takes one of its values.
     """
-    found: dict = {name: request.args.get(name, "")[:100].replace("\0", "").strip() for name in names}
+    found: dict = {name: request.args.get(name, "")[:_LONGEST].replace("\0", "").strip() for name in names}
     faults = {}
     for name in {"since", "until"} & found.keys():
         try:

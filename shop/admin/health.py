@@ -4,6 +4,7 @@ from flask_admin import Admin, expose
 
 from shop.admin.access import requires
 from shop.admin.console import ConsoleView, show
+from shop.admin.money import WAYS
 from shop.services import health_report, outbox
 
 
@@ -11,7 +12,7 @@ class HealthView(ConsoleView):
     @expose("/")
     @requires("health.view")
     def index(self):
-        return show("admin/health/page.html", report=health_report.report(), troubles=outbox.list_troubles())
+        return show("admin/health/page.html", report=health_report.report(), troubles=outbox.list_troubles(), ways=WAYS)
 
 
 def init_app(admin: Admin) -> None:

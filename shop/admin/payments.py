@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 
-from flask import Response, flash, redirect, request, stream_with_context, url_for
+from flask import Response, flash, redirect, stream_with_context, url_for
 from flask_admin import Admin, expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -15,12 +15,14 @@ from shop.admin.cells import MARK, line
 from shop.admin.console import ConsoleView, show
 from shop.admin.forms import list_filters, place
 from shop.admin.money import WAYS
+from shop.admin.refusal_words import ADVICE, REFUSAL_WORDS
 from shop.extensions import db
 from shop.locales import select_timezone
 from shop.models.actor import Actor
 from shop.models.base import utc_now
 from shop.models.errors import Invalid, ProviderDown, ProviderRefused
 from shop.models.money import plain_money
+from shop.models.payment import ONLINE
 from shop.services import payment_list, staff, webhook_log
 from shop.services.payment_list import STATES, Filters
 from shop.services.payments import attempts, held, webhooks
@@ -46,6 +48,7 @@ FAULT_WORDS = {
     "overpaid": _l("More came than was owed. Give the rest back, or keep it for further work."),
 }
 EVENT_WORDS = {"waiting": _l("waits"), "done": _l("dealt with"), "unknown": _l("unknown"), "failed": _l("failed")}
+_WEBHOOK_STATES = {**EVENT_WORDS, webhook_log.REFUSED: _l("refused")}
 PURPOSES = {
     "deposit": _l("deposit"),
     "full": _l("all of it"),
@@ -126,13 +129,13 @@ class PaymentsView(ConsoleView):
     @expose("/webhooks")
     @requires("ledger.view")
     def webhooks(self):
-        filters = webhook_log.Filters(**{
-            name: request.args.get(name, "")[:120].replace("\0", "").strip() for name in ("provider", "state", "q")
-        })  # fmt: skip
-        before = place("before")
+        known = {"state": _WEBHOOK_STATES, "provider": ONLINE}
+        found, faults = list_filters(webhook_log.Filters.__dataclass_fields__, known)
+        filters, before = webhook_log.Filters(**found), place("before")
         return show(
-            "admin/payments/webhooks.html", filters=filters, page=webhook_log.read_page(filters, before=before),
-            before=before, ways=WAYS, states=EVENT_WORDS, trouble=_trouble(),
+            "admin/payments/webhooks.html", status=422 if faults else 200, filters=filters, faults=faults,
+            page=webhook_log.read_page(filters, before=before), before=before, ways=WAYS, states=_WEBHOOK_STATES,
+            refusals=REFUSAL_WORDS, advice=ADVICE, trouble=_trouble(),
         )  # fmt: skip
 
     @expose("/webhooks/<row_id:event_id>")

@@ -158,7 +158,7 @@ def _find(provider: Provider, body: dict) -> int:
 
 
 def _take(provider: Provider) -> dict:
-    webhooks.take(provider, request.headers, request.get_data(cache=False))
+    webhooks.take(provider, request.headers, request.get_data(cache=False), source=request.remote_addr)
     db.session.commit()
     return {"received": True}
 

@@ -16,6 +16,7 @@ from shop.models import (  # noqa: F401
     pricing,
     promise,
     provider_keys,
+    refused_webhook,
     repair,
     roster,
     saved_view,

@@ -107,6 +107,10 @@ class Declined(ShopError):
 
 
 class WebhookRefused(ShopError):
-    """A message that a provider did not sign, or not now: nothing of it is kept."""
+    """A message that a provider did not sign, or not now: it changes nothing. `reason` is one of Refusal's."""
 
     code = "webhook_refused"
+
+    def __init__(self, message: str = "", *, reason: str = ""):
+        super().__init__(message)
+        self.reason = reason

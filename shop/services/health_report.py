@@ -10,6 +10,7 @@ from sqlalchemy import func, select, text
 from shop.extensions import db, socketio
 from shop.models.event import Delivery, DeliveryState, Event
 from shop.services import redis_client, relay
+from shop.services.payments import breaker, refusals
 
 LAG_LIMIT_SECONDS = 30.0
 _OPEN_STATES = (DeliveryState.WAITING, DeliveryState.RUNNING, DeliveryState.DEAD)
@@ -41,10 +42,16 @@ class Report:
     redis_evicts: str | None
     sockets: int | None
     embedded: bool
+    refused_webhooks: int
+    silent_providers: tuple[str, ...]
 
     @property
     def dead(self) -> int:
         return sum(states.get(DeliveryState.DEAD, 0) for states in self.deliveries.values())
+
+    @property
+    def has_many_refused(self) -> bool:
+        return self.refused_webhooks >= refusals.MANY
 
 
 def report() -> Report:
@@ -59,6 +66,8 @@ def report() -> Report:
         redis_evicts=redis_client.evicting_policy() if redis_ms is not None and redis_ms >= 0 else None,
         sockets=_sockets(),
         embedded=settings.is_embedded,
+        refused_webhooks=refusals.count_lately(),
+        silent_providers=breaker.silent_providers(),
     )
 
 

@@ -16,7 +16,17 @@ from shop.models.search_word import WordUse
 from shop.models.staff import SignIn
 from shop.models.staff_draft import StaffDraft
 from shop.models.undo import UndoableAct
-from shop.services import accounts, bulk, drafts, idempotency, staff, staff_drafts, undo, word_uses
+from shop.services import (
+    accounts,
+    bulk,
+    drafts,
+    idempotency,
+    payment_log,
+    staff,
+    staff_drafts,
+    undo,
+    word_uses,
+)
 
 BATCH = 500
 
@@ -35,6 +45,9 @@ class Forgotten:
     bulk_items: int = 0
     bulk_runs: int = 0
     word_uses: int = 0
+    provider_calls: int = 0
+    provider_events: int = 0
+    refused_webhooks: int = 0
 
     @property
     def total(self) -> int:
@@ -70,6 +83,7 @@ def _rules() -> list[tuple[str, type, ColumnElement[bool]]]:
         ("bulk_items", BulkItem, BulkItem.run_id.in_(select(BulkRun.id).where(bulk.is_old(now)))),
         ("bulk_runs", BulkRun, bulk.is_old(now) & ~exists().where(BulkItem.run_id == BulkRun.id)),
         ("word_uses", WordUse, word_uses.is_surplus()),
+        *payment_log.rules(now),
     ]
 
 

@@ -8,9 +8,12 @@ from sqlalchemy import Row, and_, func, or_, select
 from shop.extensions import db
 from shop.models.errors import NotFound
 from shop.models.payment import ONLINE, EventState, ProviderEvent
+from shop.models.refused_webhook import RefusedWebhook
 from shop.services.statements import as_written
 
 PAGE = 50
+# A choice beside the states: those of which nothing else was kept.
+REFUSED = "refused"
 # What a person may have to look at.
 _TROUBLE = (EventState.UNKNOWN, EventState.FAILED)
 
@@ -32,7 +35,12 @@ class Page:
 
 
 def read_page(filters: Filters, *, before: int | None = None) -> Page:
-    """Without the bodies. One statement; `q` is the id of an event or of what it is about, whole."""
+    """Without the bodies. One statement; `q` is the id of an event or of what it is about, whole.
+
+    With the state REFUSED the rows are of what was refused, and `q` is the id that a message claims to have.
+    """
+    if filters.state == REFUSED:
+        return _read_refused(filters, before=before)
     query = select(
         ProviderEvent.id, ProviderEvent.provider, ProviderEvent.event_id, ProviderEvent.kind, ProviderEvent.object_ref,
         ProviderEvent.payment_id, ProviderEvent.state, ProviderEvent.error, ProviderEvent.received_at,
@@ -48,6 +56,21 @@ def read_page(filters: Filters, *, before: int | None = None) -> Page:
     if before is not None:
         query = query.where(ProviderEvent.id < before)
     rows = db.session.execute(query.order_by(ProviderEvent.id.desc()).limit(as_written(PAGE + 1))).all()
+    return Page(rows[:PAGE], rows[PAGE - 1].id if len(rows) > PAGE else None)
+
+
+def _read_refused(filters: Filters, *, before: int | None) -> Page:
+    query = select(
+        RefusedWebhook.id, RefusedWebhook.provider, RefusedWebhook.reason, RefusedWebhook.times, RefusedWebhook.size,
+        RefusedWebhook.claimed_id, RefusedWebhook.claimed_kind, RefusedWebhook.source, RefusedWebhook.received_at,
+    )  # fmt: skip
+    if filters.provider:
+        query = query.where(RefusedWebhook.provider == filters.provider)
+    if filters.q:
+        query = query.where(RefusedWebhook.claimed_id == filters.q)
+    if before is not None:
+        query = query.where(RefusedWebhook.id < before)
+    rows = db.session.execute(query.order_by(RefusedWebhook.id.desc()).limit(as_written(PAGE + 1))).all()
     return Page(rows[:PAGE], rows[PAGE - 1].id if len(rows) > PAGE else None)
 
 

@@ -8,7 +8,10 @@ from sqlalchemy import select, text
 
 from shop.extensions import db, socketio
 from shop.models.event import Delivery, DeliveryState, Event
+from shop.models.refused_webhook import Refusal
 from shop.services import health_report, redis_client, relay
+from shop.services.payments import breaker, refusals
+from shop.services.payments.refusals import note_refused
 
 
 @pytest.fixture
@@ -28,6 +31,30 @@ def test_page_says_that_all_is_well(manager, browser_of):
     assert page.count('aria-label="Good"') == 5
     assert 'aria-label="Trouble"' not in page
     assert "0 events wait" in page
+
+
+def test_page_warns_of_many_refused_webhooks_and_not_of_few(manager, browser_of):
+    browser = browser_of(manager)
+    for _ in range(refusals.MANY - 1):
+        note_refused("stripe", Refusal.FORGED, b"")
+    few = browser.get("/admin/health/").text
+    db.session.rollback()
+    note_refused("stripe", Refusal.FORGED, b"")
+    many = browser.get("/admin/health/").text
+
+    assert "refused since yesterday" not in few
+    assert "10 refused since yesterday" in many
+    assert "/admin/payments/webhooks?state=refused" in many
+
+
+def test_page_names_a_provider_that_does_not_answer(manager, browser_of):
+    for _ in range(breaker.MISSES):
+        breaker.note_silence("paypal")
+    page = browser_of(manager).get("/admin/health/").text
+
+    assert "<b>PayPal</b>" in page
+    assert "It is asked again by itself" in page
+    assert "<b>Stripe</b>" not in page
 
 
 def test_dead_delivery_is_trouble_with_its_reason_and_a_button(dead, manager, browser_of):

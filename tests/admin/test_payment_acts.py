@@ -8,10 +8,13 @@ from sqlalchemy import select
 from shop.extensions import db
 from shop.models.event import Event
 from shop.models.payment import EventState, Payment, ProviderCall, ProviderEvent, Refund
+from shop.models.refused_webhook import Refusal
 from shop.services import ledger
 from shop.services.payments import webhooks
 from shop.services.payments.gateway import gateway_of
+from shop.services.payments.refusals import note_refused
 from tests.payments import iphone, simulator, till  # noqa: F401
+from tests.statements import statements_of
 
 
 @pytest.fixture
@@ -172,3 +175,34 @@ def test_messages_are_for_who_may_see_the_books(heard, browser_of, front_desk):
     paths = ("/admin/payments/webhooks", f"/admin/payments/webhooks/{heard[0].id}")
     assert {browser.get(path).status_code for path in paths} == {404}
     assert browser.post(f"/admin/payments/webhooks/{heard[0].id}/replay").status_code == 404
+
+
+def test_refused_messages_stand_in_the_log_with_what_to_do(boss):
+    note_refused("stripe", Refusal.STALE, b'{"id": "evt_<b>", "type": "charge.refunded"}', source="203.0.113.77")
+    note_refused("paypal", Refusal.FORGED, b"no event")
+
+    page = text_of(boss.get("/admin/payments/webhooks?state=refused"))
+    found = text_of(boss.get("/admin/payments/webhooks?state=refused&provider=stripe&q=evt_%3Cb%3E"))
+
+    assert page.index("The signature is wrong") < page.index("The signature is too old, or from the future")
+    assert "compare the signing secret (Stripe)" in page
+    assert ("Set this server’s clock." in found, "The signature is wrong" in found) == (True, False)
+    assert ("evt_&lt;b&gt;" in found, "203.0.113.0/24" in found, "evt_<b>" in found) == (True, True, False)
+    assert "The signature is" not in text_of(boss.get("/admin/payments/webhooks"))
+
+
+@pytest.mark.parametrize("query", ["state=rich", "provider=gold", "provider=cash", "state=refused&provider=x"])
+def test_log_refuses_a_filter_that_there_is_not(boss, query):
+    answer = boss.get(f"/admin/payments/webhooks?{query}")
+
+    assert answer.status_code == 422
+    assert "There is no such choice." in answer.text
+
+
+def test_page_of_refused_messages_is_one_statement_whatever_their_number(boss):
+    for _ in range(3):
+        note_refused("stripe", Refusal.STALE, b"")
+    boss.get("/admin/payments/webhooks?state=refused")
+    sent = statements_of(lambda: boss.get("/admin/payments/webhooks?state=refused"))
+
+    assert sum("FROM refused_webhooks" in each for each in sent) == 1

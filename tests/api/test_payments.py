@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 from shop.extensions import db
 from shop.models.event import Event
 from shop.models.payment import Payment, PaymentState, ProviderEvent
+from shop.models.refused_webhook import Refusal, RefusedWebhook
 from tests.api.test_problems import assert_problem
 from tests.services.payments.test_webhooks import event_of
 
@@ -224,6 +225,9 @@ def test_a_webhook_that_nobody_signed_is_refused_and_leaves_nothing(client_progr
     assert_problem(answer, 400, "webhook_refused")
     assert session.scalar(select(func.count()).select_from(ProviderEvent)) == 0
     assert session.scalar(select(func.count()).select_from(Event)) == 0
+    row = session.scalars(select(RefusedWebhook)).one()
+    assert (row.provider, row.reason, row.times, row.size) == (provider, Refusal.UNSIGNED, 1, len(body))
+    assert row.source == "127.0.0.0/24"
 
 
 def test_a_webhook_of_megabytes_is_refused_before_it_is_read(client_program):

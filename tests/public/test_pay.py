@@ -11,7 +11,7 @@ from shop.models.payment import Payment, PaymentState
 from shop.models.repair import Repair
 from shop.models.workflow import State
 from shop.services import bookings, merges, repairs
-from shop.services.payments import attempts, held
+from shop.services.payments import attempts, breaker, held
 from tests import factories
 from tests.booking.walk import Visitor
 from tests.bookings import request
@@ -45,6 +45,17 @@ def test_the_page_asks_for_all_that_is_owed(stranger, iphone):
     assert f'action="{path(iphone)}/stripe"' in answer.text
     assert f'action="{path(iphone)}/paypal"' in answer.text
     assert "This is a test: no money moves." in answer.text
+
+
+def test_the_page_says_which_way_does_not_answer(stranger, iphone):
+    before = stranger.get(path(iphone)).text
+    for _ in range(breaker.MISSES):
+        breaker.note_silence("paypal")
+    page = stranger.get(path(iphone)).text
+
+    words = "This way to pay does not answer at the moment. Nothing is lost"
+    assert (before.count(words), page.count(words)) == (0, 1)
+    assert page.index("data-paypal ") < page.index(words) < page.index("data-paypal-form")
 
 
 def test_after_a_part_the_rest_is_asked_for(stranger, iphone, till):

@@ -15,6 +15,7 @@ from flask_babel import gettext as _
 from shop.models.ledger import Kind
 from shop.models.money import minor_digits
 from shop.models.payment import DisputeState, PaymentState, Provider, RefundState
+from shop.services.payments.breaker import CircuitOpen
 from shop.services.payments.gateway import (
     Declined,
     DisputeSnapshot,
@@ -206,8 +207,8 @@ class PayPalGateway:
                 response = self._send(method, path, body, key, params)
                 if not _is_passing(response):
                     return _answer(response)
-            except requests.RequestException:
-                if not left:
+            except requests.RequestException as error:
+                if not left or isinstance(error, CircuitOpen):
                     raise _down() from None
             if left:
                 time.sleep(0.25 * 2 ** (TRIES - 1 - left) * random.uniform(0.5, 1.0))

@@ -28,6 +28,7 @@ from cryptography.x509.verification import PolicyBuilder, Store, VerificationErr
 from shop.config import Settings
 from shop.models.errors import ProviderDown, WebhookRefused
 from shop.models.payment import Provider
+from shop.models.refused_webhook import Refusal
 from shop.services.payments.keys import in_use
 
 # Stripe signs each delivery anew, so an old one was caught on its way.
@@ -56,7 +57,7 @@ def verify(provider: Provider | str, headers: Mapping[str, str], body: bytes) ->
     """
     settings = in_use()
     if provider not in settings.online_providers:
-        raise WebhookRefused("This provider is not set up.")
+        raise WebhookRefused("This provider is not set up.", reason=Refusal.NOT_SET_UP)
     if provider == Provider.STRIPE:
         verify_stripe(headers.get("Stripe-Signature", ""), body, secret=settings.STRIPE_WEBHOOK_SECRET)
     else:
@@ -73,12 +74,12 @@ def verify_stripe(header: str, body: bytes, *, secret: str, now: float | None = 
         elif scheme == "v1":
             signatures.append(value)
     if not re.fullmatch(r"[0-9]{1,12}", stamp) or not signatures:
-        raise WebhookRefused("The signature is missing.")
+        raise WebhookRefused("The signature is missing.", reason=Refusal.UNSIGNED)
     expected = hmac.new(secret.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
     if not any(hmac.compare_digest(expected.encode(), each.encode("utf-8", "replace")) for each in signatures):
-        raise WebhookRefused("The signature is wrong.")
+        raise WebhookRefused("The signature is wrong.", reason=Refusal.FORGED)
     if abs((time.time() if now is None else now) - int(stamp)) > STRIPE_TOLERANCE:
-        raise WebhookRefused("The signature is too old, or from the future.")
+        raise WebhookRefused("The signature is too old, or from the future.", reason=Refusal.STALE)
 
 
 def verify_paypal(headers: Mapping[str, str], body: bytes, settings: Settings) -> None:
@@ -86,9 +87,9 @@ def verify_paypal(headers: Mapping[str, str], body: bytes, settings: Settings) -
     names = ("Transmission-Id", "Transmission-Time", "Transmission-Sig", "Cert-Url", "Auth-Algo")
     given = {name: headers.get(f"Paypal-{name}", "") for name in names}
     if not all(given.values()):
-        raise WebhookRefused("The signature is missing.")
+        raise WebhookRefused("The signature is missing.", reason=Refusal.UNSIGNED)
     if given["Auth-Algo"] != "SHA256withRSA":
-        raise WebhookRefused("The signature is of a kind that is not taken.")
+        raise WebhookRefused("The signature is of a kind that is not taken.", reason=Refusal.UNSIGNED)
     _refuse_wrong_time(given["Transmission-Time"])
     source = _certificate_source(given["Cert-Url"], settings)
     signed = "|".join(
@@ -97,23 +98,23 @@ def verify_paypal(headers: Mapping[str, str], body: bytes, settings: Settings) -
     try:
         signature = base64.b64decode(given["Transmission-Sig"], validate=True)
     except (binascii.Error, ValueError):
-        raise WebhookRefused("The signature is wrong.") from None
+        raise WebhookRefused("The signature is wrong.", reason=Refusal.FORGED) from None
     key = _certificates(source)[0].public_key()
     try:
         if not isinstance(key, rsa.RSAPublicKey):
-            raise WebhookRefused("The certificate is of a kind that is not taken.")
+            raise WebhookRefused("The certificate is of a kind that is not taken.", reason=Refusal.CERTIFICATE)
         key.verify(signature, signed.encode(), padding.PKCS1v15(), hashes.SHA256())
     except InvalidSignature:
-        raise WebhookRefused("The signature is wrong.") from None
+        raise WebhookRefused("The signature is wrong.", reason=Refusal.FORGED) from None
 
 
 def _refuse_wrong_time(text: str) -> None:
     try:
         age = datetime.now(UTC) - datetime.fromisoformat(text)
     except (ValueError, TypeError, OverflowError):
-        raise WebhookRefused("The time of the signature cannot be read.") from None
+        raise WebhookRefused("The time of the signature cannot be read.", reason=Refusal.UNSIGNED) from None
     if not -PAYPAL_AHEAD <= age <= PAYPAL_TOLERANCE:
-        raise WebhookRefused("The signature is too old, or from the future.")
+        raise WebhookRefused("The signature is too old, or from the future.", reason=Refusal.STALE)
 
 
 def _certificate_source(url: str, settings: Settings) -> str:
@@ -124,16 +125,16 @@ def _certificate_source(url: str, settings: Settings) -> str:
         is_plain = not (parts.query or parts.fragment or parts.username or parts.password)
         place = parts.path.removesuffix(_CERTIFICATES + name), parts.port
     except ValueError:
-        raise WebhookRefused("The certificate is not from PayPal.") from None
+        raise WebhookRefused("The certificate is not from PayPal.", reason=Refusal.CERTIFICATE) from None
     base = urlsplit(settings.PAYPAL_API_BASE)
     hosts = (_LIVE if settings.ENABLE_REAL_PAYMENTS else _SANDBOX) if _is_paypal(base.hostname) else frozenset()
     if not is_plain or not _CERTIFICATE_NAME.fullmatch(name):
-        raise WebhookRefused("The certificate is not from PayPal.")
+        raise WebhookRefused("The certificate is not from PayPal.", reason=Refusal.CERTIFICATE)
     if parts.scheme == "https" and parts.hostname in hosts and place in (("", None), ("", 443)):
         return f"https://{parts.hostname}{_CERTIFICATES}{name}"
     if not hosts and _is_stand_in(parts, place[0], settings):
         return f"{settings.PAYPAL_API_BASE}{_CERTIFICATES}{name}"
-    raise WebhookRefused("The certificate is not from PayPal.")
+    raise WebhookRefused("The certificate is not from PayPal.", reason=Refusal.CERTIFICATE)
 
 
 def _is_paypal(host: str | None) -> bool:
@@ -183,12 +184,12 @@ def _fetch(source: str) -> list[x509.Certificate]:
             raise ValueError(answer.status_code)
         return x509.load_pem_x509_certificates(body)
     except ValueError:
-        raise WebhookRefused("The certificate is not from PayPal.") from None
+        raise WebhookRefused("The certificate is not from PayPal.", reason=Refusal.CERTIFICATE) from None
 
 
 def _refuse_invalid(leaf: x509.Certificate) -> None:
     if not leaf.not_valid_before_utc <= datetime.now(UTC) <= leaf.not_valid_after_utc:
-        raise WebhookRefused("The certificate has expired.")
+        raise WebhookRefused("The certificate has expired.", reason=Refusal.CERTIFICATE)
 
 
 def _refuse_unchained(chain: list[x509.Certificate]) -> None:
@@ -199,7 +200,7 @@ def _refuse_unchained(chain: list[x509.Certificate]) -> None:
         own = [name for name in names.get_values_for_type(x509.DNSName) if name.endswith(".paypal.com")]
         PolicyBuilder().store(Store(_authorities())).build_server_verifier(x509.DNSName(own[0])).verify(leaf, between)
     except (x509.ExtensionNotFound, IndexError, VerificationError, ValueError):
-        raise WebhookRefused("The certificate is not from PayPal.") from None
+        raise WebhookRefused("The certificate is not from PayPal.", reason=Refusal.CERTIFICATE) from None
 
 
 @lru_cache(maxsize=1)

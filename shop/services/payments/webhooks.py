@@ -14,8 +14,10 @@ from shop.models.actor import SYSTEM, Actor
 from shop.models.base import utc_now
 from shop.models.errors import NotFound, WebhookRefused
 from shop.models.payment import EventState, Payment, Provider, ProviderEvent
+from shop.models.refused_webhook import Refusal
 from shop.services.events import hold, record
 from shop.services.payments import signatures
+from shop.services.payments.refusals import note_refused
 from shop.services.payments.settle import settle
 from shop.services.statements import insert_if_absent
 
@@ -25,10 +27,11 @@ LONGEST_ERROR = 500
 _KEPT_HEADERS = ("stripe-signature", "paypal-", "content-type", "user-agent")
 
 
-def take(provider: Provider | str, headers: Mapping[str, str], body: bytes) -> bool:
+def take(provider: Provider | str, headers: Mapping[str, str], body: bytes, *, source: str | None = None) -> bool:
     """Keeps a webhook as it came; True if it is new. The caller commits before it answers 200, and a job goes on.
 
-    Raises WebhookRefused for one that the provider did not sign, or not now: then nothing is kept.
+    Raises WebhookRefused for one that the provider did not sign, or not now: then only that it came from `source` is
+    on record.
     """
     headers = {name.title(): value for name, value in headers.items()}
     try:
@@ -37,6 +40,7 @@ def take(provider: Provider | str, headers: Mapping[str, str], body: bytes) -> b
         event_id, kind = _identity(Provider(provider), event)
     except WebhookRefused as error:
         log.warning("webhook_refused", provider=str(provider), reason=error.message, bytes=len(body))
+        note_refused(provider, error.reason, body, source=source)
         raise
     values = {
         "provider": str(provider),
@@ -116,17 +120,17 @@ def _read(body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         event = None
     if not isinstance(event, dict):
-        raise WebhookRefused("The body is not a JSON object.")
+        raise WebhookRefused("The body is not a JSON object.", reason=Refusal.UNREADABLE)
     return event
 
 
 def _identity(provider: Provider, event: dict) -> tuple[str, str]:
     event_id, kind = event.get("id"), _kind(provider, event)
     if not isinstance(event_id, str) or not 0 < len(event_id) <= 120 or not kind:
-        raise WebhookRefused("The body is not an event.")
+        raise WebhookRefused("The body is not an event.", reason=Refusal.UNREADABLE)
     is_live = bool(current_app.config["SETTINGS"].ENABLE_REAL_PAYMENTS)
     if provider == Provider.STRIPE and bool(event.get("livemode")) != is_live:
-        raise WebhookRefused("The event is of the other mode: test and live do not mix.")
+        raise WebhookRefused("The event is of the other mode: test and live do not mix.", reason=Refusal.OTHER_MODE)
     return event_id, kind[:80]
 
 

@@ -17,12 +17,15 @@ from shop import database
 from shop.extensions import db
 from shop.models.base import utc_now
 from shop.models.payment import ProviderCall
+from shop.services.payments import breaker
 
 log = structlog.get_logger(__name__)
 
 # To connect, and between two bytes. Nobody waits longer: whether it was done is asked later, under the same key.
 TIMEOUT = (3.05, 12.0)
 LONGEST_BODY = 20_000
+# No answer, or half of one.
+_SILENCE = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 _SECRETS = frozenset({"client_secret", "access_token", "nonce", "number", "cvc", "payment_method_data", "scope"})
 _REQUEST_IDS = ("Request-Id", "Paypal-Debug-Id")
 _KEYS = ("Idempotency-Key", "PayPal-Request-Id")
@@ -66,9 +69,14 @@ class WireSession(requests.Session):
         # A redirect would carry the key to wherever it points.
         options["allow_redirects"] = False
         options.setdefault("timeout", TIMEOUT)
+        breaker.enter(self.provider)
         began, response = time.monotonic(), None
         try:
             response = super().request(method, url, *args, **options)
+            breaker.note_answer(self.provider)
+        except _SILENCE:
+            breaker.note_silence(self.provider)
+            raise
         finally:
             self._note(method, url, options, response, int((time.monotonic() - began) * 1000))
         return response
