@@ -11,9 +11,10 @@ from shop.models.actor import CUSTOMER
 from shop.models.errors import Invalid, ProviderDown, ProviderRefused
 from shop.models.payment import Payment, PaymentState, Provider
 from shop.models.repair import Repair
+from shop.models.stored_card import CardState, StoredCard
 from shop.security import CONTENT_SECURITY_POLICY
 from shop.services import booking_payments
-from shop.services.payments import attempts
+from shop.services.payments import attempts, cards
 
 STRIPE_JS, PAYPAL_JS = "https://js.stripe.com/dahlia/stripe.js", "https://www.paypal.com/sdk/js"
 # What each provider's own script needs, by its published guide; nothing of it where a provider is simulated.
@@ -41,6 +42,13 @@ _WHY = {
     ),
     "INSTRUMENT_DECLINED": _l("PayPal could not take the money. Choose another way to pay there."),
 }
+_WHY_CARD = {
+    "setup_intent_authentication_failure": _l(
+        "Your bank could not make sure that it is you. Try again, or use another card."
+    ),
+    "expired_card": _WHY["expired_card"],
+    "incorrect_cvc": _WHY["incorrect_cvc"],
+}
 
 
 def page(repair: Repair, *, template: str, pay_url, back_url: str, **context):
@@ -53,6 +61,22 @@ def page(repair: Repair, *, template: str, pay_url, back_url: str, **context):
         back_url=back_url, is_test=not settings.ENABLE_REAL_PAYMENTS, scripts=_scripts(providers, repair.currency),
         stripe_key=settings.STRIPE_PUBLISHABLE_KEY, needs_script=_needs_script(providers), **context,
     )  # fmt: skip
+    return _dressed(html, providers)
+
+
+def card_page(repair: Repair, *, back_url: str):
+    """The page on which a card is kept for work to be approved, and taken back."""
+    settings = current_app.config["SETTINGS"]
+    providers = (Provider.STRIPE,) if cards.is_offered(repair) else ()
+    html = render_template(
+        "public/card.html", repair=repair, providers=providers, back_url=back_url, card=cards.find_ready(repair),
+        is_test=not settings.ENABLE_REAL_PAYMENTS, scripts=_scripts(providers, repair.currency),
+        stripe_key=settings.STRIPE_PUBLISHABLE_KEY, needs_script=_needs_script(providers),
+    )  # fmt: skip
+    return _dressed(html, providers)
+
+
+def _dressed(html: str, providers):
     response = make_response(html)
     response.headers["Content-Security-Policy"] = _policy(providers)
     # PayPal's window must be able to speak to the page that opened it.
@@ -72,6 +96,28 @@ def begin(token: str, provider: str):
     opened = attempts.open_payment(payment_id)
     db.session.commit()
     return redirect(_hosted(opened), 303)
+
+
+def card_steps(opened: cards.Opened) -> dict[str, str]:
+    """How the customer goes on with a card that they agreed to keep; without `next_url` only by a script."""
+    card, settings = opened.card, current_app.config["SETTINGS"]
+    back = f"{settings.BASE_URL}/track/{card.repair.tracking_token}/card/return?card={card.key}"
+    if card.state == CardState.READY:
+        return {"return_url": back, "next_url": back}
+    steps = {"client_secret": opened.client_secret, "return_url": back}
+    if not _needs_script((Provider.STRIPE,)):
+        steps["next_url"] = f"{settings.BASE_URL}/simulator/pay/{card.setup_ref}?{urlencode(steps)}"
+    return steps
+
+
+def words_for_card(card: StoredCard) -> str:
+    if card.state == CardState.READY:
+        return _("Your card ending %(last4)s is kept. It is charged only for work that you approve.", last4=card.last4)
+    if card.state == CardState.FAILED:
+        return str(
+            _WHY_CARD.get(card.failure_code) or _("Your bank refused this card. Nothing was taken: use another one.")
+        )
+    return _("The card was not kept. Nothing was taken.")
 
 
 def words_for(payment: Payment) -> str:

@@ -26,6 +26,7 @@ from shop.models.roster import Absence
 from shop.models.saved_view import SavedView
 from shop.models.staff import SignIn, Staff
 from shop.models.staff_draft import StaffDraft
+from shop.models.stored_card import StoredCard
 from shop.services import documents
 from shop.services.drafts import start_draft
 from shop.services.events import hold, record
@@ -47,6 +48,7 @@ RIGHTS: dict[str, str] = {
             "track_form", "track", "document", "appointment", "cancel_appointment", "choose_mails", "tracking_code",
             "calendar", "my_repairs", "account_sign_in", "account_sign_out",
             "ask_link", "link_sent", "open_link", "set_password", "pay", "begin_payment", "payment_return",
+            "card", "keep_card", "card_return", "remove_card",
         )],
         PUBLIC,
     ),
@@ -248,6 +250,7 @@ class World:
     drawer_id: int
     payment_id: int
     event_id: int
+    key: str
 
     def path(self, rule: Rule) -> str:
         values = {name: self._value(rule, name) for name in rule.arguments}
@@ -332,7 +335,8 @@ def make_world(repair: Repair, *, target: Staff, sign_in: SignIn | None = None) 
         provider="stripe", event_id=f"evt_{target.id}", kind="payment_intent.succeeded", body=b"{}", state="done",
         version=0,
     )  # fmt: skip
-    db.session.add_all((drawer, payment, heard))
+    card = StoredCard(repair_id=repair.id, customer_id=repair.customer_id, state="removed", version=0)
+    db.session.add_all((drawer, payment, heard, card))
     owner_id = sign_in.staff_id if sign_in else target.id
     view = SavedView(slug="kept", name="Kept", owner_id=owner_id, is_shared=False, arguments="{}", version=0)
     db.session.add(view)
@@ -352,6 +356,7 @@ def make_world(repair: Repair, *, target: Staff, sign_in: SignIn | None = None) 
         run_id=run.id,
         drawer_id=drawer.id,
         payment_id=payment.id,
+        key=card.key,
         event_id=heard.id,
         document_id=paper.id,
         document_number=documents.number_of(paper),

@@ -50,6 +50,7 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "payment.view": _SELLERS,
     "payment.take": _SELLERS,
     "payment.refund": _LEADERS,
+    "card.remove": _SELLERS,
     "ledger.view": _LEADERS,
     "drawer.use": _SELLERS,
     "drawer.close": _SELLERS,

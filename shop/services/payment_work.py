@@ -7,7 +7,7 @@ from datetime import datetime
 from shop.models.actor import SYSTEM
 from shop.services import billing, booking_payments, documents
 from shop.services.deliveries import Owed, handles
-from shop.services.payments import attempts, refunds, webhooks
+from shop.services.payments import attempts, cards, refunds, webhooks
 from shop.services.subscriptions import HANDED_OVER, PAYMENTS, PLACES
 
 
@@ -49,6 +49,15 @@ def _write_credit_note(delivery: Owed) -> None:
     billing.credit_refund(_body(delivery)["refund"], at=datetime.fromisoformat(delivery.event.at))
 
 
+def _ask_for_card(delivery: Owed) -> None:
+    """Due when a customer who agreed has had time enough to come back."""
+    cards.settle_card(_body(delivery)["card"])
+
+
+def _forget_card(delivery: Owed) -> None:
+    cards.forget_card(_body(delivery)["card"])
+
+
 def _rescue(delivery: Owed) -> None:
     booking_payments.rescue(_body(delivery)["payment"])
 
@@ -62,6 +71,8 @@ _WORK: dict[str, Callable[[Owed], None]] = {
     "payment.superseded": _give_up,
     "payment.late": _rescue,
     "repair.moved": _write_invoice,
+    "repair.card_agreed": _ask_for_card,
+    "repair.card_removed": _forget_card,
 }
 
 
