@@ -7,6 +7,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from shop.extensions import db
+from shop.filters import money as in_words
 from shop.models.actor import CUSTOMER
 from shop.models.errors import Invalid, ProviderDown, ProviderRefused
 from shop.models.payment import Payment, PaymentState, Provider
@@ -15,6 +16,7 @@ from shop.models.stored_card import CardState, StoredCard
 from shop.security import CONTENT_SECURITY_POLICY
 from shop.services import booking_payments
 from shop.services.payments import attempts, cards
+from shop.services.payments.settle import BANK_ASKS
 
 STRIPE_JS, PAYPAL_JS = "https://js.stripe.com/dahlia/stripe.js", "https://www.paypal.com/sdk/js"
 # What each provider's own script needs, by its published guide; nothing of it where a provider is simulated.
@@ -118,6 +120,17 @@ def words_for_card(card: StoredCard) -> str:
             _WHY_CARD.get(card.failure_code) or _("Your bank refused this card. Nothing was taken: use another one.")
         )
     return _("The card was not kept. Nothing was taken.")
+
+
+def words_for_charge(payment: Payment) -> tuple[str, str]:
+    """What the customer is told of a charge of the kept card, and of which kind it is."""
+    if payment.state == PaymentState.PAID:
+        return _("Your card was charged %(amount)s.", amount=in_words(payment.captured, payment.currency)), "success"
+    if payment.failure_code == BANK_ASKS:
+        return _("Your bank wants to ask you. Choose Pay online, and answer it there."), "warning"
+    if payment.state == PaymentState.FAILED:
+        return _("Your card was declined. Nothing was taken: pay online with another one, or in the shop."), "warning"
+    return words_for(payment), "warning"
 
 
 def words_for(payment: Payment) -> str:

@@ -6,10 +6,14 @@ from functools import cached_property
 import requests
 
 from shop.extensions import db
+from shop.models.actor import CUSTOMER, Actor
+from shop.models.approval import Approval, How
+from shop.models.payment import Payment
+from shop.models.permissions import Role
 from shop.models.repair import Repair
 from shop.models.stored_card import StoredCard
-from shop.services import tracking
-from shop.services.payments import cards
+from shop.services import approvals, repairs, tracking
+from shop.services.payments import cards, charges
 from tests.payments import Till
 
 THREE_D_SECURE, ASKS_EACH_TIME = "pm_card_authenticationRequiredOnSetup", "pm_card_authenticationRequired"
@@ -63,3 +67,25 @@ class Wallet:
 
     def is_attached(self, card: StoredCard) -> bool:
         return self.stripe.v1.payment_methods.retrieve(card.method_ref).customer is not None
+
+
+def approve(repair: Repair, amount: int = 4_900, text: str = "New battery") -> Approval:
+    """Offered by the owner of the shop, and approved by the link."""
+    owner = Actor("staff", None, "Owner", Role.OWNER)
+    offer = approvals.offer_work(repairs.lock_repair(repair.number), text, amount, actor=owner)
+    db.session.commit()
+    approvals.decide(
+        repairs.lock_repair(repair.number), offer.id, approved=True, name="Hannah", how=How.LINK, actor=CUSTOMER
+    )
+    db.session.commit()
+    return offer
+
+
+def charge(repair: Repair, approval: Approval, *, after: int = 0) -> Payment:
+    payment = charges.start_charge(
+        repairs.lock_repair(repair.number), approvals.get_approval(repair, approval.id), after=after, actor=CUSTOMER
+    )
+    db.session.commit()
+    charged = charges.charge_payment(payment.id)
+    db.session.commit()
+    return charged

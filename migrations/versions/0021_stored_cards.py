@@ -62,12 +62,15 @@ def upgrade():
         sa.Column("how", sa.String(8), nullable=False),
         sa.Column("decided_at", _MOMENT, nullable=True),
         sa.Column("payment_id", _ID, nullable=True),
+        sa.Column("card_id", sa.Integer(), nullable=True),
         sa.CheckConstraint("amount > 0", name=op.f("ck_approvals_amount")),
         sa.ForeignKeyConstraint(["repair_id"], ["repairs.id"], name=op.f("fk_approvals_repair_id_repairs")),
         sa.ForeignKeyConstraint(["payment_id"], ["payments.id"], name=op.f("fk_approvals_payment_id_payments")),
+        sa.ForeignKeyConstraint(["card_id"], ["stored_cards.id"], name=op.f("fk_approvals_card_id_stored_cards")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_approvals")),
     )
     op.create_index("ix_approvals_repair_id", "approvals", ["repair_id", "id"])
+    op.create_index("ix_approvals_payment_id", "approvals", ["payment_id"])
     _create_partial("ux_approvals_open", "approvals", _OFFERED)
 
 

@@ -16,6 +16,7 @@ from shop.admin.answers import dialog, done, refused
 from shop.admin.board import board_page, changed_cards
 from shop.admin.console import ConsoleView, show
 from shop.admin.endings import EndingActs
+from shop.admin.extra_work import WorkActs
 from shop.admin.keymap import foot_keys
 from shop.admin.money import MoneyActs
 from shop.admin.queue_rows import asked, changes, choices, day_ends, render_rows, tabs
@@ -44,7 +45,7 @@ _ACTS = {
 }
 
 
-class RepairsView(TriageActs, EndingActs, TakeawayActs, MoneyActs, ConsoleView):
+class RepairsView(TriageActs, EndingActs, TakeawayActs, MoneyActs, WorkActs, ConsoleView):
     @expose("/")
     @requires("repair.view")
     def index(self):

@@ -10,6 +10,7 @@ from shop.extensions import db
 from shop.models.base import UtcDateTime, utc_now
 from shop.models.payment import Payment
 from shop.models.repair import Repair
+from shop.models.stored_card import StoredCard
 
 
 class ApprovalState(StrEnum):
@@ -33,13 +34,15 @@ _OPEN = text("state = 'offered'")
 class Approval(db.Model):
     """One piece of extra work with its whole price, in minor units of `currency`.
 
-    `name` is who answered, as they wrote it or as staff heard it; `payment_id` the last charge of a kept card for it.
+    `name` is who answered, as they wrote it or as staff heard it; `payment_id` is the last charge for it, `card_id` the
+    kept card that it was asked of.
     """
 
     __tablename__ = "approvals"
     __table_args__ = (
         CheckConstraint("amount > 0", name="amount"),
         Index("ix_approvals_repair_id", "repair_id", "id"),
+        Index("ix_approvals_payment_id", "payment_id"),
         # One question at a time.
         Index("ux_approvals_open", "repair_id", unique=True, postgresql_where=_OPEN, sqlite_where=_OPEN),
     )
@@ -57,6 +60,8 @@ class Approval(db.Model):
     how: Mapped[str] = mapped_column(String(8), default="")
     decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     payment_id: Mapped[int | None] = mapped_column(ForeignKey("payments.id"))
+    card_id: Mapped[int | None] = mapped_column(ForeignKey("stored_cards.id"))
 
     repair: Mapped[Repair] = relationship()
     payment: Mapped[Payment | None] = relationship()
+    card: Mapped[StoredCard | None] = relationship()

@@ -6,11 +6,12 @@ from flask_babel import gettext
 from shop import checkout, database
 from shop.extensions import db, limiter
 from shop.models.actor import CUSTOMER
+from shop.models.approval import How
 from shop.models.errors import Invalid
 from shop.models.stored_card import CardState
 from shop.public.blueprint import bp
-from shop.services import tracking
-from shop.services.payments import cards
+from shop.services import approvals, tracking
+from shop.services.payments import cards, charges
 
 _limit = limiter.limit("20 per minute; 120 per hour", methods=["POST"])
 
@@ -76,3 +77,40 @@ def remove_card(token: str, key: str):
     db.session.commit()
     flash(gettext("The card is removed: it is not charged any more."), "success")
     return redirect(url_for("public.card", token=repair.tracking_token), 303)
+
+
+@bp.post("/track/<token>/offers/<int(max=2147483647):approval_id>")
+@_limit
+def answer_offer(token: str, approval_id: int):
+    """Yes or no to more work, and with a yes, if it is wished, its money from the kept card."""
+    repair, form, payment_id = tracking.lock_tracked(token), request.form, None
+    back = redirect(url_for("public.track", token=repair.tracking_token), 303)
+    approved = form.get("answer") == "approve"
+    try:
+        approval = approvals.decide(
+            repair, approval_id, approved=approved, name=form.get("name", ""), how=How.LINK, actor=CUSTOMER
+        )
+        if approved and form.get("charge") == "1":
+            payment_id = charges.start_charge(repair, approval, after=0, actor=CUSTOMER).id
+    except Invalid as error:
+        db.session.rollback()
+        flash(error.message, "error")
+        return back
+    db.session.commit()
+    thanks = gettext("Thank you: we do it.") if approved else gettext("Thank you: we leave it as it is.")
+    flash(thanks, "success")
+    if payment_id is not None:
+        flash(*_charged(payment_id))
+    return back
+
+
+def _charged(payment_id: int) -> tuple[str, str]:
+    """Words and their kind. A job goes on where Stripe does not answer now."""
+    try:
+        payment = charges.charge_payment(payment_id)
+        told = checkout.words_for_charge(payment)
+        db.session.commit()
+    except checkout.TROUBLE:
+        db.session.rollback()
+        return gettext("The payment company does not answer. We ask again: you need do nothing."), "warning"
+    return told

@@ -15,7 +15,7 @@ from shop.models.text import one_line
 from shop.models.workflow import State
 from shop.public.blueprint import bp
 from shop.public.calendar_file import appointment
-from shop.services import appointments, consent, documents, payment_view, promise_view, qr_codes, tracking
+from shop.services import appointments, consent, documents, extra_view, payment_view, promise_view, qr_codes, tracking
 from shop.services.payments import cards
 
 LIMIT = "8 per minute; 60 per hour"
@@ -75,7 +75,7 @@ def track(token: str):
         "papers": documents.papers_of(repair),
         "balance": payment_view.of_repair(repair).balance,
         "may_pay": bool(current_app.config["SETTINGS"].online_providers) and repair.status != State.CANCELLED,
-        "card": cards.find_ready(repair), "may_keep_card": cards.is_offered(repair),
+        "extra": extra_view.of_repair(repair), "may_keep_card": cards.is_offered(repair),
         "booking": appointments.find_booking(repair), "location": repair.location, "seen_at": utc_now(),
     }  # fmt: skip
     if htmx:

@@ -7,7 +7,7 @@ from datetime import datetime
 from shop.models.actor import SYSTEM
 from shop.services import billing, booking_payments, documents
 from shop.services.deliveries import Owed, handles
-from shop.services.payments import attempts, cards, refunds, webhooks
+from shop.services.payments import attempts, cards, charges, refunds, webhooks
 from shop.services.subscriptions import HANDED_OVER, PAYMENTS, PLACES
 
 
@@ -58,6 +58,10 @@ def _forget_card(delivery: Owed) -> None:
     cards.forget_card(_body(delivery)["card"])
 
 
+def _charge(delivery: Owed) -> None:
+    charges.charge_payment(_body(delivery)["payment"])
+
+
 def _rescue(delivery: Owed) -> None:
     booking_payments.rescue(_body(delivery)["payment"])
 
@@ -65,6 +69,7 @@ def _rescue(delivery: Owed) -> None:
 _WORK: dict[str, Callable[[Owed], None]] = {
     "provider_event.received": _hear,
     "provider_event.replayed": _hear,
+    "payment.charge_asked": _charge,
     "payment.refund_requested": _send_refund,
     "payment.settled": _write_receipt,
     "payment.refunded": _write_credit_note,

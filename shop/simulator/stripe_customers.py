@@ -96,7 +96,7 @@ def detach_method(tx: Transaction, call: Call) -> dict:
     if method["customer"] is None:
         raise refused("The payment method you provided is not attached to a customer so detachment is impossible.")
     emit_stripe(tx, "payment_method.detached", method | {"customer": None})
-    return tx.save(method | {"customer": None})
+    return tx.save(method | {"customer": None, "_detached": True})
 
 
 @endpoint("POST", "/setup_intents", "setup_intents.create")

@@ -31,6 +31,7 @@ from shop.models.payment import (
     Payment,
     PaymentState,
     Provider,
+    Purpose,
     Refund,
     RefundState,
     idempotency_key,
@@ -44,6 +45,8 @@ from shop.services.payments import wire
 from shop.services.payments.gateway import DisputeSnapshot, RefundSnapshot, Snapshot, gateway_of
 
 MOST_TRIES = 5
+# Of a card that was charged while its owner was away: only they can answer.
+BANK_ASKS = "authentication_required"
 _MOVED = (RefundState.ACCEPTED, RefundState.SETTLED)
 _CLOSED = (DisputeState.WON, DisputeState.LOST)
 _LOOK = (
@@ -238,6 +241,8 @@ def _bring_state(payment: Payment, snapshot: Snapshot) -> bool:
         payment.captured = snapshot.captured
     elif now in _DECIDED:
         record_fact(_DECIDED[now], payment, reason=snapshot.failure_code or None)
+        if payment.purpose == Purpose.APPROVED and snapshot.failure_code == BANK_ASKS:
+            record_fact("payment.customer_needed", payment)
     return now == PaymentState.PAID
 
 
