@@ -4,9 +4,12 @@ import pytest
 from sqlalchemy import select
 
 from shop.extensions import db
+from shop.models.approval import Approval
+from shop.models.payment import Payment, PaymentState
 from shop.models.stored_card import CardState, StoredCard
+from shop.services import approvals, repairs
 from tests import factories
-from tests.cards import THREE_D_SECURE, Wallet
+from tests.cards import ASKS_EACH_TIME, THREE_D_SECURE, Wallet
 
 JSON = {"Accept": "application/json"}
 
@@ -129,3 +132,101 @@ def test_where_stripe_is_not_offered_no_card_is_kept(stranger, iphone, app, monk
     assert path(iphone) not in stranger.get(f"/track/{iphone.tracking_token}").text
     assert "A card cannot be kept for this repair." in stranger.get(path(iphone)).text
     assert stranger.post(path(iphone), headers=JSON).status_code == 422
+
+
+def offered(repair, manager) -> Approval:
+    offer = approvals.offer_work(repairs.lock_repair(repair.number), "New battery", 4_900, actor=manager.actor)
+    db.session.commit()
+    return offer
+
+
+def answer(browser, repair, offer, said: str = "approve", **form):
+    where = f"/track/{repair.tracking_token}/offers/{offer.id}"
+    return browser.post(where, data={"name": "Hannah", "answer": said, **form})
+
+
+def seen(browser, repair) -> str:
+    return browser.get(f"/track/{repair.tracking_token}").text
+
+
+def test_the_offer_stands_on_the_private_page_until_it_is_answered(stranger, iphone, simulator, manager):
+    offer = offered(iphone, manager)
+    assert "May we do this too?" in seen(stranger, iphone)
+    assert "charge my card" not in seen(stranger, iphone)
+
+    answer(stranger, iphone, offer)
+
+    page = seen(stranger, iphone)
+    assert "Thank you: we do it." in page
+    assert "May we do this too?" not in page
+    assert "£249.00" in page
+    db.session.rollback()
+    assert (offer.state, offer.name, offer.how, offer.decided_by) == ("approved", "Hannah", "link", "customer")
+
+
+def test_a_no_leaves_the_price(stranger, iphone, simulator, manager):
+    offer = offered(iphone, manager)
+
+    answer(stranger, iphone, offer, "decline", charge="1")
+
+    db.session.rollback()
+    assert (offer.state, iphone.total) == ("declined", 20_000)
+    assert "Thank you: we leave it as it is." in seen(stranger, iphone)
+
+
+def test_two_tabs_that_answer_otherwise_count_the_first(stranger, iphone, simulator, manager):
+    offer = offered(iphone, manager)
+    answer(stranger, iphone, offer)
+
+    answer(stranger, iphone, offer, "decline")
+
+    db.session.rollback()
+    assert (offer.state, iphone.total) == ("approved", 24_900)
+    assert "This offer was answered before." in seen(stranger, iphone)
+
+
+def test_without_a_name_nothing_is_answered(stranger, iphone, simulator, manager):
+    offer = offered(iphone, manager)
+
+    answer(stranger, iphone, offer, name=" ")
+
+    db.session.rollback()
+    assert offer.state == "offered"
+    assert "Write the name of who answers" in seen(stranger, iphone)
+
+
+def test_approved_and_charged_at_once_and_once(stranger, iphone, wallet, manager):
+    wallet.keep(iphone)
+    offer = offered(iphone, manager)
+    assert "charge my card ending 4242 now" in seen(stranger, iphone)
+
+    for _ in range(2):
+        answer(stranger, iphone, offer, charge="1")
+
+    db.session.rollback()
+    payment = db.session.scalars(select(Payment)).one()
+    assert (payment.state, payment.captured, payment.actor) == (PaymentState.PAID, 4_900, "customer")
+    assert "Your card was charged £49.00." in seen(stranger, iphone)
+
+
+@pytest.mark.parametrize(("method", "words"), [
+    (ASKS_EACH_TIME, "Your bank wants to ask you."), ("pm_card_chargeCustomerFail", "Your card was declined."),
+])  # fmt: skip
+def test_a_bank_that_says_no_leaves_the_yes(stranger, iphone, wallet, manager, method, words):
+    wallet.keep(iphone, method)
+    offer = offered(iphone, manager)
+
+    answer(stranger, iphone, offer, charge="1")
+
+    db.session.rollback()
+    assert (offer.state, offer.payment.state, iphone.total) == ("approved", PaymentState.FAILED, 24_900)
+    assert words in seen(stranger, iphone)
+
+
+def test_another_repairs_link_answers_nothing(stranger, iphone, simulator, manager):
+    offer, other = offered(iphone, manager), factories.repair()
+    db.session.commit()
+
+    assert answer(stranger, other, offer).status_code == 404
+    db.session.rollback()
+    assert offer.state == "offered"
