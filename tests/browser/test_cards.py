@@ -5,7 +5,7 @@ import json
 from playwright.sync_api import expect
 
 from tests.browser.conftest import PHONE, assert_accessible, assert_quiet
-from tests.browser.paying import type_card
+from tests.browser.paying import book, come_to_review, type_card
 
 ASKS_ONCE = "4000002500003155"
 _OFFER = """
@@ -13,11 +13,11 @@ import json
 from sqlalchemy import select
 from shop.extensions import db
 from shop.models.actor import Actor
+from shop.models.customer import Customer
 from shop.models.permissions import Role
 from shop.models.repair import Repair
-from shop.models.workflow import State
 from shop.services import approvals, repairs
-number = db.session.scalar(select(Repair.number).where(Repair.status == State.IN_REPAIR).order_by(Repair.id.desc()))
+number = db.session.scalar(select(Repair.number).join(Customer).where(Customer.email == "cards@example.com"))
 repair = repairs.lock_repair(number)
 approvals.offer_work(repair, "New battery", 4900, actor=Actor("staff", None, "Owner", Role.OWNER))
 db.session.commit()
@@ -35,6 +35,9 @@ print(json.dumps([[payment.state, payment.captured] for payment in db.session.sc
 
 
 def test_a_kept_card_pays_for_work_that_is_approved_by_the_link(page, live_server):
+    come_to_review(page, speed="standard", email="cards@example.com")
+    book(page)
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Booked.")
     offered = json.loads(live_server.run(_OFFER).splitlines()[-1])
     page.set_viewport_size(PHONE)
     page.goto(f"/track/{offered['token']}")
