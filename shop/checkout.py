@@ -7,14 +7,16 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from shop.extensions import db
-from shop.filters import money
+from shop.filters import money as in_words
 from shop.models.actor import CUSTOMER
 from shop.models.errors import Invalid, ProviderDown, ProviderRefused
 from shop.models.payment import Payment, PaymentState, Provider, Purpose
 from shop.models.repair import Repair
+from shop.models.stored_card import CardState, StoredCard
 from shop.security import CONTENT_SECURITY_POLICY
 from shop.services import booking_payments
-from shop.services.payments import attempts, breaker, held, keys
+from shop.services.payments import attempts, breaker, cards, held, keys
+from shop.services.payments.settle import BANK_ASKS
 
 STRIPE_JS, PAYPAL_JS = "https://js.stripe.com/dahlia/stripe.js", "https://www.paypal.com/sdk/js"
 # What each provider's own script needs, by its published guide; nothing of it where a provider is simulated.
@@ -42,6 +44,13 @@ _WHY = {
     ),
     "INSTRUMENT_DECLINED": _l("PayPal could not take the money. Choose another way to pay there."),
 }
+_WHY_CARD = {
+    "setup_intent_authentication_failure": _l(
+        "Your bank could not make sure that it is you. Try again, or use another card."
+    ),
+    "expired_card": _WHY["expired_card"],
+    "incorrect_cvc": _WHY["incorrect_cvc"],
+}
 
 
 def page(repair: Repair, *, template: str, pay_url, back_url: str, **context):
@@ -60,6 +69,22 @@ def page(repair: Repair, *, template: str, pay_url, back_url: str, **context):
         stripe_key=settings.STRIPE_PUBLISHABLE_KEY, needs_script=_needs_script(providers),
         silent=[one for one in providers if breaker.is_silent(one)], **context,
     )  # fmt: skip
+    return _dressed(html, providers)
+
+
+def card_page(repair: Repair, *, back_url: str):
+    """The page on which a card is kept for work to be approved, and taken back."""
+    settings = keys.in_use()
+    providers = (Provider.STRIPE,) if cards.is_offered(repair) else ()
+    html = render_template(
+        "public/card.html", repair=repair, providers=providers, back_url=back_url, card=cards.find_ready(repair),
+        is_test=not settings.ENABLE_REAL_PAYMENTS, scripts=_scripts(providers, repair.currency),
+        stripe_key=settings.STRIPE_PUBLISHABLE_KEY, needs_script=_needs_script(providers),
+    )  # fmt: skip
+    return _dressed(html, providers)
+
+
+def _dressed(html: str, providers):
     response = make_response(html)
     response.headers["Content-Security-Policy"] = _policy(providers)
     # PayPal's window must be able to speak to the page that opened it.
@@ -83,8 +108,41 @@ def begin(token: str, provider: str):
 
 def held_words(payment: Payment) -> str:
     """What the customer is told of an amount that their bank holds for us."""
-    amount = money(payment.amount, payment.currency)
+    amount = in_words(payment.amount, payment.currency)
     return _("Thank you: %(amount)s are held on your card. Nothing was taken yet.", amount=amount)
+
+
+def card_steps(opened: cards.Opened) -> dict[str, str]:
+    """How the customer goes on with a card that they agreed to keep; without `next_url` only by a script."""
+    card, settings = opened.card, keys.in_use()
+    back = f"{settings.BASE_URL}/track/{card.repair.tracking_token}/card/return?card={card.key}"
+    if card.state == CardState.READY:
+        return {"return_url": back, "next_url": back}
+    steps = {"client_secret": opened.client_secret, "return_url": back}
+    if not _needs_script((Provider.STRIPE,)):
+        steps["next_url"] = f"{settings.BASE_URL}/simulator/pay/{card.setup_ref}?{urlencode(steps)}"
+    return steps
+
+
+def words_for_card(card: StoredCard) -> str:
+    if card.state == CardState.READY:
+        return _("Your card ending %(last4)s is kept. It is charged only for work that you approve.", last4=card.last4)
+    if card.state == CardState.FAILED:
+        return str(
+            _WHY_CARD.get(card.failure_code) or _("Your bank refused this card. Nothing was taken: use another one.")
+        )
+    return _("The card was not kept. Nothing was taken.")
+
+
+def words_for_charge(payment: Payment) -> tuple[str, str]:
+    """What the customer is told of a charge of the kept card, and of which kind it is."""
+    if payment.state == PaymentState.PAID:
+        return _("Your card was charged %(amount)s.", amount=in_words(payment.captured, payment.currency)), "success"
+    if payment.failure_code == BANK_ASKS:
+        return _("Your bank wants to ask you. Choose Pay online, and answer it there."), "warning"
+    if payment.state == PaymentState.FAILED:
+        return _("Your card was declined. Nothing was taken: pay online with another one, or in the shop."), "warning"
+    return words_for(payment), "warning"
 
 
 def words_for(payment: Payment) -> str:

@@ -14,6 +14,7 @@ from werkzeug.routing import Rule
 
 from shop.extensions import db
 from shop.models.actor import SYSTEM
+from shop.models.approval import Approval
 from shop.models.base import utc_now
 from shop.models.bulk import BulkItem, BulkRun
 from shop.models.catalogue import DeviceModel
@@ -26,6 +27,7 @@ from shop.models.roster import Absence
 from shop.models.saved_view import SavedView
 from shop.models.staff import SignIn, Staff
 from shop.models.staff_draft import StaffDraft
+from shop.models.stored_card import StoredCard
 from shop.services import documents
 from shop.services.drafts import start_draft
 from shop.services.events import hold, record
@@ -47,6 +49,7 @@ RIGHTS: dict[str, str] = {
             "track_form", "track", "document", "appointment", "cancel_appointment", "choose_mails", "tracking_code",
             "calendar", "my_repairs", "account_sign_in", "account_sign_out",
             "ask_link", "link_sent", "open_link", "set_password", "pay", "begin_payment", "payment_return",
+            "card", "keep_card", "card_return", "remove_card", "answer_offer",
         )],
         PUBLIC,
     ),
@@ -89,6 +92,10 @@ RIGHTS: dict[str, str] = {
     "repairs.refund": "payment.refund",
     "repairs.hold_amount": "payment.take",
     "repairs.take_held": "payment.take",
+    "repairs.offer_work": "work.offer",
+    "repairs.answer_offer": "work.decide",
+    "repairs.charge_card": "card.charge",
+    "repairs.remove_card": "card.remove",
     "payments.index": "payment.view",
     "payments.payment": "payment.view",
     "payments.disputes": "payment.view",
@@ -256,6 +263,9 @@ class World:
     drawer_id: int
     payment_id: int
     event_id: int
+    key: str
+    card_id: int
+    approval_id: int
 
     def path(self, rule: Rule) -> str:
         values = {name: self._value(rule, name) for name in rule.arguments}
@@ -340,7 +350,11 @@ def make_world(repair: Repair, *, target: Staff, sign_in: SignIn | None = None) 
         provider="stripe", event_id=f"evt_{target.id}", kind="payment_intent.succeeded", body=b"{}", state="done",
         version=0,
     )  # fmt: skip
-    db.session.add_all((drawer, payment, heard))
+    card = StoredCard(repair_id=repair.id, customer_id=repair.customer_id, state="removed", version=0)
+    offer = Approval(
+        repair_id=repair.id, text="New battery", amount=4_900, currency="GBP", state="declined", offered_by="system"
+    )
+    db.session.add_all((drawer, payment, heard, card, offer))
     owner_id = sign_in.staff_id if sign_in else target.id
     view = SavedView(slug="kept", name="Kept", owner_id=owner_id, is_shared=False, arguments="{}", version=0)
     db.session.add(view)
@@ -360,6 +374,9 @@ def make_world(repair: Repair, *, target: Staff, sign_in: SignIn | None = None) 
         run_id=run.id,
         drawer_id=drawer.id,
         payment_id=payment.id,
+        key=card.key,
+        card_id=card.id,
+        approval_id=offer.id,
         event_id=heard.id,
         document_id=paper.id,
         document_number=documents.number_of(paper),

@@ -37,8 +37,8 @@ class MoneyActs:
         repair, form = repairs.lock_repair(number), request.form
         try:
             taken = counter.take(
-                repair, _amount("amount", repair.currency), provider=form.get("provider", ""),
-                tendered=_amount("tendered", repair.currency, needed=False), slip=form.get("slip", ""),
+                repair, read_amount("amount", repair.currency), provider=form.get("provider", ""),
+                tendered=read_amount("tendered", repair.currency, needed=False), slip=form.get("slip", ""),
                 end_to_end=form.get("end_to_end", ""), actor=current_user.actor,
             )  # fmt: skip
         except Invalid as error:
@@ -54,7 +54,7 @@ class MoneyActs:
         repair = repairs.lock_repair(number)
         payment = payment_view.lock_payment_of(repair, payment_id)
         try:
-            amount, reason = _amount("amount", payment.currency), request.form.get("reason", "")
+            amount, reason = read_amount("amount", payment.currency), request.form.get("reason", "")
             words = _give_back(payment, amount, reason)
         except Invalid as error:
             return refused(_refund_form, number, payment_id=payment_id, faults=error.fields, status=422)
@@ -112,7 +112,7 @@ def _refund_form(repair, *, payment_id: int, faults=None):
     )  # fmt: skip
 
 
-def _amount(field: str, currency: str, *, needed: bool = True) -> int | None:
+def read_amount(field: str, currency: str, *, needed: bool = True) -> int | None:
     """Minor units; 0 stands for what is no amount, which is refused with the field's own words."""
     typed = request.form.get(field, "").strip()
     if not typed and not needed:

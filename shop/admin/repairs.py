@@ -16,6 +16,7 @@ from shop.admin.answers import dialog, done, refused
 from shop.admin.board import board_page, changed_cards
 from shop.admin.console import ConsoleView, show
 from shop.admin.endings import EndingActs
+from shop.admin.extra_work import WorkActs
 from shop.admin.held import HeldActs
 from shop.admin.keymap import foot_keys
 from shop.admin.money import MoneyActs
@@ -45,7 +46,7 @@ _ACTS = {
 }
 
 
-class RepairsView(TriageActs, EndingActs, TakeawayActs, MoneyActs, HeldActs, ConsoleView):
+class RepairsView(TriageActs, EndingActs, TakeawayActs, MoneyActs, HeldActs, WorkActs, ConsoleView):
     @expose("/")
     @requires("repair.view")
     def index(self):

@@ -7,6 +7,7 @@ from datetime import datetime
 from flask import request
 from flask_login import current_user
 
+from shop.admin.extra_work import charge_words
 from shop.admin.money import WAYS
 from shop.models.base import utc_now
 from shop.models.event import Event
@@ -16,6 +17,7 @@ from shop.services import (
     appointments,
     bookings,
     endings,
+    extra_view,
     locations,
     payment_view,
     promise_view,
@@ -53,6 +55,12 @@ _ICONS = {
     "payment.refunded": "undo-2",
     "payment.refund_settled": "undo-2",
     "payment.refund_told": "mail",
+    "repair.work_offered": "message-circle-question-mark",
+    "repair.work_approved": "check",
+    "repair.work_declined": "x",
+    "repair.card_kept": "credit-card",
+    "repair.card_removed": "credit-card",
+    "payment.customer_needed": "mail",
     "repair.merged": "git-merge",
     "repair.absorbed": "git-merge",
     "repair.merge_undone": "undo-2",
@@ -106,6 +114,8 @@ def ticket_facts(repair: Repair, *, state: LogState, note: str = "", note_faults
         "offer": _offer_for(repair),
         "money": payment_view.of_repair(repair),
         "ways": WAYS,
+        "extra": extra_view.of_repair(repair),
+        "charge_words": charge_words,
         "people": people,
         "ending": ending,
         "may_act": may_act,

@@ -2,6 +2,7 @@
 
 from shop.models import (  # noqa: F401
     account,
+    approval,
     booking,
     bulk,
     catalogue,
@@ -23,6 +24,7 @@ from shop.models import (  # noqa: F401
     search_word,
     staff,
     staff_draft,
+    stored_card,
     tag,
     undo,
 )

@@ -15,7 +15,18 @@ from shop.models.text import one_line
 from shop.models.workflow import State
 from shop.public.blueprint import bp
 from shop.public.calendar_file import appointment
-from shop.services import appointments, consent, documents, payment_view, pix, promise_view, qr_codes, tracking
+from shop.services import (
+    appointments,
+    consent,
+    documents,
+    extra_view,
+    payment_view,
+    pix,
+    promise_view,
+    qr_codes,
+    tracking,
+)
+from shop.services.payments import cards
 
 LIMIT = "8 per minute; 60 per hour"
 
@@ -75,6 +86,7 @@ def track(token: str):
         "balance": money.balance,
         "held": money.held,
         "may_pay": pix.can_be_paid_from_afar(repair) and repair.status != State.CANCELLED,
+        "extra": extra_view.of_repair(repair), "may_keep_card": cards.is_offered(repair),
         "booking": appointments.find_booking(repair), "location": repair.location, "seen_at": utc_now(),
     }  # fmt: skip
     if htmx:

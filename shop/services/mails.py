@@ -28,7 +28,7 @@ from shop.services.statuses import STATUSES
 from shop.services.subscriptions import MAIL, TOLD_BY_MAIL, held_until
 
 BOOKED, REBOOKED, MISSED = "repair.booked", "repair.rebooked", "repair.missed"
-CONFIRMED = "repair.confirmed"
+CONFIRMED, CUSTOMER_NEEDED = "repair.confirmed", "payment.customer_needed"
 LINK_ASKED = "customer_account.link_asked"
 LINK_TEMPLATE = "account_link"
 REFUND_TEMPLATE = "refund"
@@ -39,6 +39,7 @@ _OWN = {
     CONFIRMED: "booking_confirmation",
     REBOOKED: "appointment_moved",
     MISSED: "appointment_missed",
+    CUSTOMER_NEEDED: "payment_needed",
 }
 STATUS_TEMPLATE = "status_update"
 # Their events name no state, and their mails do not speak of it.

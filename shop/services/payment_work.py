@@ -7,7 +7,7 @@ from datetime import datetime
 from shop.models.actor import SYSTEM
 from shop.services import billing, booking_payments, documents
 from shop.services.deliveries import Owed, handles
-from shop.services.payments import attempts, refunds, webhooks
+from shop.services.payments import attempts, cards, charges, refunds, webhooks
 from shop.services.subscriptions import HANDED_OVER, PAYMENTS, PLACES
 
 
@@ -56,6 +56,19 @@ def _tell_of_refund(delivery: Owed) -> None:
     billing.tell_of_refund(_body(delivery)["refund"])
 
 
+def _ask_for_card(delivery: Owed) -> None:
+    """Due when a customer who agreed has had time enough to come back."""
+    cards.settle_card(_body(delivery)["card"])
+
+
+def _forget_card(delivery: Owed) -> None:
+    cards.forget_card(_body(delivery)["card"])
+
+
+def _charge(delivery: Owed) -> None:
+    charges.charge_payment(_body(delivery)["payment"])
+
+
 def _rescue(delivery: Owed) -> None:
     booking_payments.rescue(_body(delivery)["payment"])
 
@@ -63,6 +76,7 @@ def _rescue(delivery: Owed) -> None:
 _WORK: dict[str, Callable[[Owed], None]] = {
     "provider_event.received": _hear,
     "provider_event.replayed": _hear,
+    "payment.charge_asked": _charge,
     "payment.refund_requested": _send_refund,
     "payment.settled": _write_receipt,
     "payment.refunded": _write_credit_note,
@@ -70,6 +84,8 @@ _WORK: dict[str, Callable[[Owed], None]] = {
     "payment.superseded": _give_up,
     "payment.late": _rescue,
     "repair.moved": _write_invoice,
+    "repair.card_agreed": _ask_for_card,
+    "repair.card_removed": _forget_card,
 }
 
 

@@ -5,6 +5,7 @@ from sqlalchemy import delete, func, select, update
 
 from shop.extensions import db
 from shop.models.actor import Actor
+from shop.models.approval import Approval
 from shop.models.base import database_now
 from shop.models.booking import Booking, BookingDraft
 from shop.models.bulk import BulkItem, BulkRun, RunState
@@ -17,6 +18,7 @@ from shop.models.outbox import OutboxMessage
 from shop.models.payment import Payment
 from shop.models.promise import Forecast, Outlook
 from shop.models.repair import Note, Presence, Repair
+from shop.models.stored_card import StoredCard
 from shop.models.tag import RepairTag
 from shop.models.workflow import State
 from shop.services import appointments, endings
@@ -42,6 +44,8 @@ def find_obstacle(repair: Repair) -> str:
         return _("The customer was told more about it than that it is booked.")
     if _count(Payment, Payment.repair_id == repair.id) or _count(Document, Document.repair_id == repair.id):
         return _("Somebody has paid for it, or tried to.")
+    if _count(StoredCard, StoredCard.repair_id == repair.id) or _count(Approval, Approval.repair_id == repair.id):
+        return _("The customer keeps a card for it, or was asked about more work.")
     if endings.count_absorbed(repair):
         return _("Another ticket was merged into it.")
     begun = select(BulkRun.id).where(BulkRun.state != RunState.PREVIEWED)

@@ -62,6 +62,15 @@ SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "repair.absorption_undone": (),
     "repair.deleted": (),
     "repair.imported": (),
+    "repair.card_agreed": (PAYMENTS,),
+    "repair.card_kept": (),
+    "repair.card_failed": (),
+    "repair.card_removed": (PAYMENTS,),
+    "repair.work_offered": (),
+    "repair.work_approved": (),
+    "repair.work_declined": (),
+    "payment.charge_asked": (PAYMENTS,),
+    "payment.customer_needed": (MAIL,),
     "payment.settled": (PAYMENTS,),
     "payment.failed": (),
     "payment.hold_asked": (),
@@ -193,6 +202,9 @@ def owed_to(verb: str, body: str) -> tuple[str, ...]:
 
 def held_until(body: str, subscriber: str = MAIL) -> datetime | None:
     """Before this moment nothing of the event goes to this subscriber; None: it goes at once. Decided by who acted."""
-    name = "bills_at" if subscriber == PAYMENTS else "leaves_at"
-    moment = json.loads(body).get(name) if f'"{name}"' in body else None
+    names = ("bills_at", "asks_at") if subscriber == PAYMENTS else ("leaves_at",)
+    if not any(f'"{name}"' in body for name in names):
+        return None
+    facts = json.loads(body)
+    moment = next((facts[name] for name in names if facts.get(name)), None)
     return datetime.fromisoformat(moment) if moment else None

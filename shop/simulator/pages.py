@@ -8,7 +8,7 @@ from babel.numbers import format_currency
 from flask import Blueprint, Response, abort, current_app, redirect, render_template, request
 from werkzeug.datastructures import ImmutableMultiDict
 
-from shop.simulator import paypal_orders, stripe_payments, tasks
+from shop.simulator import paypal_orders, stripe_customers, stripe_payments, tasks
 from shop.simulator.amounts import minor_of
 from shop.simulator.cards import HINTED
 from shop.simulator.challenges import answer_challenge
@@ -73,8 +73,8 @@ def pay(intent_id: str):
         if intent["status"] not in stripe_payments.CONFIRMABLE:
             return _closed(intent, return_url), 409
         return _pay_page(intent, return_url, error=message(refusal.body["error"], language())), 422
-    if intent["last_payment_error"] is not None:
-        return _pay_page(intent, return_url, error=message(intent["last_payment_error"], language())), 422
+    if (error := _error_of(intent)) is not None:
+        return _pay_page(intent, return_url, error=message(error, language())), 422
     if intent["status"] == "requires_action":
         return redirect(f"{intent['next_action']['redirect_to_url']['url']}&locale={language()}", 303)
     return redirect(_returning(return_url, intent), 303)
@@ -164,7 +164,8 @@ def not_found() -> tuple[str, int]:
 def _confirm(tx: Transaction, intent: dict, return_url: str) -> dict:
     """The intent as it is then: paid, declined, or asking the bank."""
     tasks.run_due(tx)
-    stripe_payments.require_status(intent, *stripe_payments.CONFIRMABLE, done="confirmed")
+    if intent["object"] == "payment_intent":
+        stripe_payments.require_status(intent, *stripe_payments.CONFIRMABLE, done="confirmed")
     month, _, year = request.form.get("expiry", "").replace(" ", "").partition("/")
     card = {
         "number": request.form.get("number", ""),
@@ -175,9 +176,15 @@ def _confirm(tx: Transaction, intent: dict, return_url: str) -> dict:
     fields = Params({"type": "card", "card": card, "billing_details": {"name": request.form.get("holder", "")[:100]}})
     method = method_from_form(tx, fields, from_browser=True)
     try:
+        if intent["object"] == "setup_intent":
+            return stripe_customers.confirm(tx, intent, method=method, return_url=return_url)
         return stripe_payments.confirm(tx, intent, method=method, off_session=False, return_url=return_url)
     except Declined:
         return tx.get(intent["id"])
+
+
+def _error_of(intent: dict) -> dict | None:
+    return intent["last_setup_error" if intent["object"] == "setup_intent" else "last_payment_error"]
 
 
 def _intent(tx: Transaction, intent_id: str, secret: str) -> dict:
@@ -216,7 +223,7 @@ def _filled(intent_id: str, return_url: str) -> str:
 
 def _pay_page(intent: dict, return_url: str, *, error: str = "", form: ImmutableMultiDict | None = None) -> str:
     form = form or (request.form if error else _empty_form())
-    amount = _amount(intent["amount"], intent["currency"])
+    amount = _amount(intent["amount"], intent["currency"]) if "amount" in intent else ""
     return _page(
         "pay.html", intent=intent, return_url=return_url, error=error, form=form, cards=_cards(), amount=amount
     )

@@ -96,7 +96,7 @@ def detach_method(tx: Transaction, call: Call) -> dict:
     if method["customer"] is None:
         raise refused("The payment method you provided is not attached to a customer so detachment is impossible.")
     emit_stripe(tx, "payment_method.detached", method | {"customer": None})
-    return tx.save(method | {"customer": None})
+    return tx.save(method | {"customer": None, "_detached": True})
 
 
 @endpoint("POST", "/setup_intents", "setup_intents.create")
@@ -193,9 +193,17 @@ def _confirm(tx: Transaction, call: Call, intent: dict) -> dict:
     if method is None:
         message = "You cannot confirm this SetupIntent because it's missing a payment method."
         raise refused(message, code="setup_intent_unexpected_state")
+    by_script = call.params.flag("use_stripe_sdk")
+    return confirm(tx, intent, method=method, return_url=call.params.text("return_url"), by_script=by_script)
+
+
+def confirm(tx: Transaction, intent: dict, *, method: dict, return_url: str | None, by_script: bool = False) -> dict:
+    """Makes the card ready, or asks its bank. Raises Declined, after which the intent asks for another card."""
+    _require_settable(intent, "confirm")
+    intent |= {"payment_method": method["id"], "last_setup_error": None}
     card = card_of(method)
     if card.authenticate != "never":
-        return _ask_bank(tx, intent, call.params.text("return_url"), by_script=call.params.flag("use_stripe_sdk"))
+        return _ask_bank(tx, intent, return_url, by_script=by_script)
     if card.decline is not None and not card.attaches:
         _decline(tx, intent, method, card.decline)
     return _succeed(tx, intent, method)

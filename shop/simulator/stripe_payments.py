@@ -115,6 +115,8 @@ def card_of(method: dict) -> Card:
 
 def _require_usable(method: dict, intent: dict) -> None:
     owner = method["customer"]
+    if method.get("_detached"):
+        raise invalid("The provided PaymentMethod was detached from a Customer. It may not be used again.")
     if owner and owner != intent["customer"]:
         raise invalid(
             f"The provided PaymentMethod {method['id']} belongs to a Customer. You must pass its `customer` here.",

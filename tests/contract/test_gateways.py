@@ -8,10 +8,13 @@ import pytest
 from sqlalchemy import select
 
 from shop.extensions import db
+from shop.models.actor import CUSTOMER
 from shop.models.payment import ProviderCall
-from shop.services.payments import attempts, refunds, wire
+from shop.services import tracking
+from shop.services.payments import attempts, cards, refunds, wire
 from shop.services.payments.reconcile import reconcile
 from shop.simulator.stripe_forms import parse_form
+from tests.cards import THREE_D_SECURE, Wallet
 from tests.contract.providers import (
     assert_answer_valid,
     assert_object_valid,
@@ -39,19 +42,22 @@ def conversation(till, iphone, manager, monkeypatch):
         db.session.commit()
         till.control("/dispute", payment=payment.charge_ref)
         till.settle(payment, disputed=True)
+        if provider == "stripe":
+            _keep_cards(Wallet(till), iphone)
         reconcile(provider, datetime.now(UTC).date())
         return list(db.session.scalars(select(ProviderCall).where(ProviderCall.provider == provider)))
 
     return lead
 
 
-@pytest.mark.parametrize(("provider", "least"), [("stripe", 9), ("paypal", 3)])
+@pytest.mark.parametrize(("provider", "least"), [("stripe", 10), ("paypal", 3)])
 def test_every_call_and_answer_is_as_published(conversation, provider, least):
     seen = set()
 
     for call in conversation(provider):
         path, query = urlsplit(call.path).path, urlsplit(call.path).query
         if not is_described(provider, call.method, path):
+            _assert_card_valid(path, json.loads(call.response))
             continue
         seen.add((call.method, "/".join(path.split("/")[:4]), call.status))
         if call.method == "GET":
@@ -69,12 +75,31 @@ def test_each_change_is_asked_for_under_a_key_of_our_own(conversation, provider)
     for call in conversation(provider):
         is_change = call.method == "POST" and call.path != "/v1/oauth2/token"
         assert bool(call.idempotency_key) == is_change, (call.method, call.path)
-        assert call.idempotency_key.partition("-")[0] in ("", "payment", "refund")
+        assert call.idempotency_key.partition("-")[0] in ("", "payment", "refund", "card")
+
+
+def _assert_card_valid(path: str, answer: dict) -> None:
+    """The published excerpt describes what is kept of cards, and not the calls about it."""
+    if path.startswith(("/v1/setup_intents", "/v1/payment_methods")):
+        assert_object_valid("stripe", answer["object"], _folded(answer))
+
+
+def _keep_cards(wallet: Wallet, repair) -> None:
+    """One is kept and let go of, one is given up before it was entered."""
+    for card in (wallet.keep(repair, THREE_D_SECURE), wallet.open(repair).card):
+        cards.remove_card(tracking.lock_tracked(repair.tracking_token), card.id, actor=CUSTOMER)
+        db.session.commit()
+        cards.forget_card(card.id)
+        db.session.commit()
 
 
 def _folded(answer: dict) -> dict:
     """The published description knows expanded fields by their id alone: what stands there is held against its own."""
-    for name, schema in (("latest_charge", "charge"), ("balance_transaction", "balance_transaction")):
+    for name, schema in (
+        ("latest_charge", "charge"),
+        ("balance_transaction", "balance_transaction"),
+        ("payment_method", "payment_method"),
+    ):
         if isinstance(answer.get(name), dict):
             inner = _folded(answer[name])
             assert_object_valid("stripe", schema, inner)

@@ -80,7 +80,7 @@ def start_payment(
         raise Invalid({"booking": _("There is nothing to pay.")})
     if purpose == Purpose.HOLD and provider != Provider.STRIPE:
         raise Invalid({"provider": _("Only a card can hold an amount.")})
-    return _find_open(repair, provider, purpose, ours) or _write(repair, provider, purpose, ours, actor)
+    return _find_open(repair, provider, purpose, ours) or write(repair, provider, purpose, ours, actor)
 
 
 def open_payment(payment_id: int) -> Opened:
@@ -99,7 +99,7 @@ def open_payment(payment_id: int) -> Opened:
             # Nobody pays what was given up: the provider never heard of it, and shall not now.
             raise Invalid({"payment": _("This payment was given up. Begin a new one.")})
         else:
-            told.append(gateway.create(_order(payment)))
+            told.append(gateway.create(order_of(payment)))
         return told[-1]
 
     payment = settle_by(payment_id, ask)
@@ -199,24 +199,24 @@ def return_url(tracking_token: str, payment_key: str) -> str:
     return f"{base}/track/{tracking_token}/pay/return?payment={payment_key}"
 
 
-def _find_open(repair: Repair, provider: Provider | str, purpose: Purpose | str, amount: int) -> Payment | None:
-    query = (
-        select(Payment)
-        .where(
-            Payment.repair_id == repair.id,
-            Payment.provider == str(provider),
-            Payment.purpose == str(purpose),
-            Payment.amount == amount,
-            Payment.currency == repair.currency,
-            Payment.state.in_(OPEN),
-        )
-        .order_by(Payment.id.desc())
-        .limit(1)
+def order_of(payment: Seen, step: str = "create") -> Order:
+    """Made of what never changes: asked again under the same key, it must be the same."""
+    number, back = payment.repair_number, return_url(payment.tracking_token, payment.key)
+    return Order(
+        key=payment.key,
+        idempotency_key=payment.idempotency_key(step),
+        amount=payment.amount,
+        currency=payment.currency,
+        reference=number,
+        description=f"RevivaTech {number}",
+        return_url=back,
+        cancel_url=back,
+        captures_later=payment.purpose == Purpose.HOLD,
     )
-    return db.session.scalar(query)
 
 
-def _write(repair: Repair, provider, purpose, amount: int, actor: Actor) -> Payment:
+def write(repair: Repair, provider, purpose, amount: int, actor: Actor) -> Payment:
+    """The bare row of an attempt, for those who have made sure of its amount; the repair is locked."""
     payment = Payment(
         repair_id=repair.id,
         provider=Provider(provider),
@@ -232,20 +232,21 @@ def _write(repair: Repair, provider, purpose, amount: int, actor: Actor) -> Paym
     return payment
 
 
-def _order(payment: Seen) -> Order:
-    """Made of what never changes: asked again under the same key, it must be the same."""
-    number, back = payment.repair_number, return_url(payment.tracking_token, payment.key)
-    return Order(
-        key=payment.key,
-        idempotency_key=payment.idempotency_key("create"),
-        amount=payment.amount,
-        currency=payment.currency,
-        reference=number,
-        description=f"RevivaTech {number}",
-        return_url=back,
-        cancel_url=back,
-        captures_later=payment.purpose == Purpose.HOLD,
+def _find_open(repair: Repair, provider: Provider | str, purpose: Purpose | str, amount: int) -> Payment | None:
+    query = (
+        select(Payment)
+        .where(
+            Payment.repair_id == repair.id,
+            Payment.provider == str(provider),
+            Payment.purpose == str(purpose),
+            Payment.amount == amount,
+            Payment.currency == repair.currency,
+            Payment.state.in_(OPEN),
+        )
+        .order_by(Payment.id.desc())
+        .limit(1)
     )
+    return db.session.scalar(query)
 
 
 def _ref(payment: Seen) -> str:

@@ -7,7 +7,7 @@ ProviderRefused, and where a customer's money is asked for, Declined.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol
+from typing import Protocol, cast
 
 from flask import current_app
 
@@ -15,9 +15,10 @@ from shop.config import Settings
 from shop.models.errors import Declined, ProviderDown, ProviderRefused
 from shop.models.ledger import Kind
 from shop.models.payment import DisputeState, PaymentState, Provider, RefundState
+from shop.models.stored_card import CardState
 from shop.services.payments.keys import in_use
 
-__all__ = ["Declined", "Gateway", "Order", "ProviderDown", "ProviderRefused", "Snapshot", "gateway_of"]
+__all__ = ["Declined", "Gateway", "Order", "ProviderDown", "ProviderRefused", "Snapshot", "gateway_of", "vault_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +126,27 @@ class Line:
     key: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardSnapshot:
+    """All that a provider knows of a card that a customer keeps ready. `key` is our name of it.
+
+    A card that the provider has let go of is removed, whoever did it.
+    """
+
+    ref: str
+    key: str
+    state: CardState
+    customer_ref: str
+    method_ref: str = ""
+    brand: str = ""
+    last4: str = ""
+    expires_month: int | None = None
+    expires_year: int | None = None
+    failure_code: str = ""
+    # For the browser alone, never stored.
+    client_secret: str = ""
+
+
 class Gateway(Protocol):
     provider: Provider
 
@@ -159,6 +181,33 @@ class Gateway(Protocol):
     def list_day(self, day: date) -> Iterator[Line]:
         """Every movement of that day, in UTC, by the provider's own books."""
         ...
+
+
+class CardVault(Protocol):
+    """What a provider does with cards that are kept for later."""
+
+    def open_setup(self, *, card: str, customer_key: str, setup_key: str, reference: str) -> CardSnapshot:
+        """Opens a place for one card, once for each pair of idempotency keys. `card` is our name of it."""
+        ...
+
+    def read_setup(self, ref: str) -> CardSnapshot: ...
+
+    def forget(self, ref: str, *, cancel_key: str, detach_key: str) -> CardSnapshot:
+        """Gives up the place, or lets go of the card that is in it. Harmless when called again."""
+        ...
+
+    def charge(self, order: Order, *, customer_ref: str, method_ref: str) -> Snapshot:
+        """Takes the money of a kept card while its owner is away. What the bank refuses is a failed attempt."""
+        ...
+
+    def find_charge(self, key: str, *, customer_ref: str) -> Snapshot | None:
+        """What became of a charge that we were cut off from, by our name of it; None if it was never made."""
+        ...
+
+
+def vault_of() -> CardVault:
+    """Where cards are kept. Raises ProviderRefused where that is not offered."""
+    return cast(CardVault, gateway_of(Provider.STRIPE))
 
 
 def gateway_of(provider: Provider | str) -> Gateway:

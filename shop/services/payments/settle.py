@@ -46,6 +46,8 @@ from shop.services.payments import wire
 from shop.services.payments.gateway import DisputeSnapshot, RefundSnapshot, Snapshot, gateway_of
 
 MOST_TRIES = 5
+# Of a card that was charged while its owner was away: only they can answer.
+BANK_ASKS = "authentication_required"
 _MOVED = (RefundState.ACCEPTED, RefundState.SETTLED)
 _CLOSED = (DisputeState.WON, DisputeState.LOST)
 _LOOK = (
@@ -250,6 +252,8 @@ def _bring_state(payment: Payment, snapshot: Snapshot) -> bool:
         record_fact("payment.held", payment, until=payment.holds_until and payment.holds_until.isoformat())
     elif now in _DECIDED:
         record_fact(_DECIDED[now], payment, reason=snapshot.failure_code or None)
+        if payment.purpose == Purpose.APPROVED and snapshot.failure_code == BANK_ASKS:
+            record_fact("payment.customer_needed", payment)
     return now == PaymentState.PAID
 
 
@@ -260,7 +264,9 @@ def supersede(payment: Payment) -> None:
     """
     owed = max(ledger.repair_balance(payment.repair).owed, 0)
     is_held = and_(Payment.purpose == Purpose.HOLD, Payment.state == PaymentState.AUTHORISED)
-    is_needless = or_(Payment.amount > owed, Payment.purpose == payment.purpose)
+    # Each approval is paid by itself.
+    is_the_same = and_(Payment.purpose == payment.purpose, Payment.purpose != Purpose.APPROVED)
+    is_needless = or_(Payment.amount > owed, is_the_same)
     others = select(Payment).where(
         Payment.repair_id == payment.repair_id,
         Payment.id != payment.id,

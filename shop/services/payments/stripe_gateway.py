@@ -10,7 +10,9 @@ from flask_babel import gettext as _
 
 from shop.models.ledger import Kind
 from shop.models.payment import DisputeState, PaymentState, Provider, RefundState
+from shop.models.stored_card import CANCELLED, CardState
 from shop.services.payments.gateway import (
+    CardSnapshot,
     Declined,
     DisputeSnapshot,
     Fee,
@@ -63,6 +65,8 @@ _KINDS = {
     "adjustment": Kind.DISPUTE,
     "payout": Kind.PAYOUT,
 }
+# Said of what is taken, given up or let go of already.
+_SETTLED_BEFORE = frozenset({"payment_intent_unexpected_state", "setup_intent_unexpected_state"})
 _EXPANDED = {"expand": ["latest_charge.balance_transaction"]}
 # Asked for again, these may go well.
 _PASSING = (stripe.APIConnectionError, stripe.RateLimitError, stripe.APIError)
@@ -140,6 +144,57 @@ class StripeGateway:
         with _translated():
             return _refund(self.client.v1.refunds.create(params, {"idempotency_key": f"refund-{key}"}))
 
+    def open_setup(self, *, card: str, customer_key: str, setup_key: str, reference: str) -> CardSnapshot:
+        known = {"metadata": {"card": card, "repair": reference}}
+        with _translated():
+            customer = self.client.v1.customers.create(known, {"idempotency_key": customer_key})
+            params = {**known, "customer": customer.id, "usage": "off_session", "payment_method_types": ["card"]}
+            return _card(self.client.v1.setup_intents.create(params, {"idempotency_key": setup_key}))
+
+    def read_setup(self, ref: str) -> CardSnapshot:
+        with _translated():
+            return _card(self.client.v1.setup_intents.retrieve(ref, {"expand": ["payment_method"]}))
+
+    def forget(self, ref: str, *, cancel_key: str, detach_key: str) -> CardSnapshot:
+        known = self.read_setup(ref)
+        if known.state in (CardState.PENDING, CardState.FAILED) and known.failure_code != CANCELLED:
+            with _settled_before(), _translated():
+                self.client.v1.setup_intents.cancel(ref, {}, {"idempotency_key": cancel_key})
+            known = self.read_setup(ref)
+        if known.state != CardState.READY:
+            return known
+        with _translated():
+            self.client.v1.payment_methods.detach(known.method_ref, {}, {"idempotency_key": detach_key})
+        return self.read_setup(ref)
+
+    def charge(self, order: Order, *, customer_ref: str, method_ref: str) -> Snapshot:
+        params = {
+            "amount": order.amount,
+            "currency": order.currency.lower(),
+            "customer": customer_ref,
+            "payment_method": method_ref,
+            "payment_method_types": ["card"],
+            "off_session": True,
+            "confirm": True,
+            "description": order.description,
+            "metadata": {"payment": order.key, "repair": order.reference},
+        }
+        try:
+            with _translated():
+                intent = self.client.v1.payment_intents.create(params, {"idempotency_key": order.idempotency_key})
+        except Declined as error:
+            ref = _declined_ref(error)
+            if not ref:
+                raise
+            return self.read(ref)
+        return self.read(intent.id)
+
+    def find_charge(self, key: str, *, customer_ref: str) -> Snapshot | None:
+        with _translated():
+            intents = self.client.v1.payment_intents.list({"customer": customer_ref, "limit": 100}).auto_paging_iter()
+            found = next((intent for intent in intents if _metadata(intent, "payment") == key), None)
+        return self.read(found.id) if found else None
+
     def list_day(self, day: date) -> Iterator[Line]:
         begins = datetime.combine(day, time(), UTC)
         params = {
@@ -184,7 +239,7 @@ def _settled_before():
     try:
         yield
     except ProviderRefused as error:
-        if error.reason != "payment_intent_unexpected_state":
+        if error.reason not in _SETTLED_BEFORE:
             raise
 
 
@@ -210,6 +265,43 @@ def _translated():
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         # An answer that is no answer of Stripe's: a proxy's page, or half of one.
         raise _down() from error
+
+
+def _declined_ref(error: Declined) -> str:
+    """The attempt that the bank refused; there is none where the card was refused before one was made."""
+    body: Any = getattr(error.__cause__, "json_body", None) or {}
+    return str((body.get("error", {}).get("payment_intent") or {}).get("id") or "")
+
+
+def _card(intent) -> CardSnapshot:
+    """What is in the place for a card; `payment_method` is its id alone where the answer was not asked to unfold it."""
+    method = None if isinstance(intent.payment_method, str) else intent.payment_method
+    error = intent.last_setup_error
+    state, code = CardState.PENDING, ""
+    if intent.status == "succeeded":
+        state = CardState.READY if method is None or method.customer else CardState.REMOVED
+    elif intent.status == "canceled":
+        state, code = CardState.FAILED, CANCELLED
+    elif error and intent.status == "requires_payment_method":
+        state, code = CardState.FAILED, _refusal(error)
+    card = method.card if method else None
+    return CardSnapshot(
+        ref=intent.id,
+        key=_metadata(intent, "card"),
+        state=state,
+        customer_ref=intent.customer or "",
+        method_ref=method.id if method else "",
+        brand=str(card.brand)[:20] if card else "",
+        last4=card.last4 if card else "",
+        expires_month=card.exp_month if card else None,
+        expires_year=card.exp_year if card else None,
+        failure_code=code,
+        client_secret=intent.client_secret or "",
+    )
+
+
+def _refusal(error) -> str:
+    return ((error.decline_code if "decline_code" in error else None) or error.code or "declined")[:60]
 
 
 def _down() -> ProviderDown:
@@ -239,7 +331,7 @@ def _method(charge) -> str:
 def _failure_code(intent, state: PaymentState) -> str:
     error = intent.last_payment_error
     if state == PaymentState.FAILED and error:
-        return ((error.decline_code if "decline_code" in error else None) or error.code or "declined")[:60]
+        return _refusal(error)
     if state == PaymentState.CANCELLED and intent.cancellation_reason in _EXPIRED:
         return "expired"
     return ""

@@ -16,7 +16,7 @@ from shop.models.errors import NotFound, WebhookRefused
 from shop.models.payment import EventState, Payment, Provider, ProviderEvent
 from shop.models.refused_webhook import Refusal
 from shop.services.events import hold, record
-from shop.services.payments import signatures
+from shop.services.payments import cards, signatures
 from shop.services.payments.refusals import note_refused
 from shop.services.payments.settle import settle
 from shop.services.statements import insert_if_absent
@@ -75,15 +75,18 @@ def handle(event_id: int) -> str:
             raise NotFound("This webhook does not exist.")
         provider, event = Provider(row.provider), _read(row.body)
         payment_id, ref = _find_payment(provider, event)
+        card_id, setup_ref = (None, "") if payment_id is not None else _find_card(provider, event)
         db.session.rollback()
     try:
+        if card_id is not None:
+            cards.settle_card(card_id, ref=setup_ref)
         if payment_id is not None:
             settle(payment_id, ref=ref, disputed="dispute" in _kind(provider, event).lower())
     except Exception as error:
         db.session.rollback()
         _note_failure(event_id, f"{type(error).__name__}: {error}"[:LONGEST_ERROR])
         raise
-    state = EventState.UNKNOWN if payment_id is None else EventState.DONE
+    state = EventState.UNKNOWN if payment_id is None and card_id is None else EventState.DONE
     db.session.execute(
         update(ProviderEvent)
         .where(ProviderEvent.id == event_id)
@@ -168,6 +171,20 @@ def _find_payment(provider: Provider, event: dict) -> tuple[int | None, str]:
         if payment_id := db.session.scalar(query):
             return payment_id, next((name for name in refs if isinstance(name, str) and name), "")
     return None, ""
+
+
+def _find_card(provider: Provider, event: dict) -> tuple[int | None, str]:
+    """Our kept card, and the name of its setup there where the event tells it."""
+    if provider != Provider.STRIPE or event.get("account"):
+        return None, ""
+    subject = _subject(provider, event)
+    kind, name, own = subject.get("object"), subject.get("id"), subject.get("metadata")
+    if not isinstance(name, str) or kind not in ("setup_intent", "payment_method"):
+        return None, ""
+    if kind == "payment_method":
+        return cards.find_id(method_ref=name), ""
+    key = own.get("card") if isinstance(own, dict) else None
+    return cards.find_id(setup_ref=name, key=key if isinstance(key, str) else ""), name
 
 
 def _stripe_names(subject: dict) -> tuple[list, list, list]:

@@ -120,8 +120,59 @@ document.addEventListener("click", async ({ target }) => {
 });
 
 for (const button of document.querySelectorAll("[data-copy-code]")) button.hidden = false;
+/* Keeping a card: the customer agrees first, then the element comes in the form's place. */
+async function startCard(agree, form) {
+  const Stripe = await whenThere("Stripe");
+  if (!Stripe) return;
+  const stripe = Stripe(place.dataset.stripeKey, { locale: place.dataset.locale });
+  let opened = null;
+  let elements = null;
+  const submitted = (of, act) => of.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    if (of.querySelector("button").disabled) return;
+    showError(null);
+    setWorking(of, true);
+    await act().catch((error) => showError(error.message || place.dataset.trouble));
+    setWorking(of, false);
+  }, { capture: true });
+  submitted(agree, async () => {
+    opened = await post(agree);
+    if (!opened.client_secret) return void location.assign(opened.return_url);
+    elements = stripe.elements({
+      clientSecret: opened.client_secret,
+      locale: place.dataset.locale,
+      appearance: { theme: isDark() ? "night" : "stripe" },
+    });
+    elements.create("payment").mount(form.querySelector("[data-stripe-element]"));
+    agree.hidden = true;
+    form.hidden = false;
+    form.querySelector("button").focus();
+  });
+  submitted(form, async () => {
+    const confirmParams = { return_url: opened.return_url };
+    const { error } = await stripe.confirmSetup({ elements, confirmParams, redirect: "if_required" });
+    if (!error || error.setup_intent?.status === "succeeded") return void location.assign(opened.return_url);
+    throw new Error(error.message);
+  });
+  agree.querySelector("button").disabled = false;
+}
+
+async function post(form) {
+  let answer;
+  try {
+    answer = await fetch(form.action, { method: "POST", headers: { Accept: "application/json" }, body: new FormData(form) });
+  } catch {
+    throw new Error(place.dataset.lost);
+  }
+  const found = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Error(found.detail ?? place.dataset.trouble);
+  return found;
+}
 
 if (place) {
+  const agree = place.querySelector("[data-agree-form]");
+  if (agree) startCard(agree, place.querySelector("[data-setup-form]"));
   const card = place.querySelector("[data-stripe-form]");
   const paypal = place.querySelector("[data-paypal-form]");
   if (card) startStripe(card);
