@@ -183,6 +183,8 @@ def _write(repair: Repair, amount: int, provider: str, drawer: Drawer | None, ac
     try:
         db.session.flush()
     except IntegrityError as error:
+        if provider != Provider.PIX:
+            raise
         # The session is of no use any more: whoever gets this rolls back.
         raise Invalid({"end_to_end": _("This Pix is being taken for another ticket.")}) from error
     return payment

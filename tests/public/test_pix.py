@@ -2,10 +2,12 @@
 
 import html
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from shop.extensions import db
+from shop.models.booking import Booking
 from shop.models.pix import br_code, check_sum
 from shop.models.repair import RepairLine
 from shop.models.workflow import State
@@ -80,10 +82,20 @@ def test_nothing_owed_has_no_code(stranger, brazilian, owner):
     assert code_on(stranger.get(path(brazilian)).text) is None
 
 
-def test_place_that_is_kept_for_minutes_is_not_paid_by_what_people_must_look_at(stranger, brazilian, monkeypatch):
-    monkeypatch.setattr("shop.public.pay.booking_payments.is_held", lambda repair_id: repair_id == brazilian.id)
+def test_place_that_is_kept_for_minutes_is_not_paid_by_what_people_must_look_at(stranger, session):
+    expected = factories.repair(State.EXPECTED, currency="BRL", total=35_007)
+    booking = Booking(
+        repair_id=expected.id, source="web", due_now=8_752, held_until=datetime.now(UTC) + timedelta(minutes=30)
+    )
+    session.add(booking)
+    session.commit()
 
-    assert code_on(stranger.get(path(brazilian)).text) is None
+    held = stranger.get(path(expected)).text
+    booking.held_until, booking.confirmed_at = None, datetime.now(UTC)
+    session.commit()
+
+    assert ("Pay R$87.52" in held, code_on(held)) == (True, None)
+    assert "5406350.075802BR" in code_on(stranger.get(path(expected)).text)
 
 
 def test_shop_with_pix_alone_can_be_paid_from_the_private_page(stranger, brazilian, app, monkeypatch):
