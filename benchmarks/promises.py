@@ -1,9 +1,14 @@
 """The table of docs/promises.md: promised against kept, on simulated shops whose truth is known and on real logs.
 
     python benchmarks/promises.py [LOG.csv …] [--seeds 5] [--zone Europe/London]
+    python benchmarks/promises.py --late 7 LOG.csv …
 
 A line is the middle of the seeds for a simulated shop, and the one truth for a log. The simulated shops are in
 tests/histories.py. Nothing is timed, so it may run beside other work.
+
+`--late` says how much of a result is the one way in which things went on: of the earlier half of the judged promises,
+how many held, and how many of the very same would have held if all that was open after the last of them had ended so
+many days later. What was known when they were made is the same, so any method would have promised the same in both.
 """
 
 import argparse
@@ -14,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from shop.models.backtest import Happened, replay
+from shop.models.backtest import Happened, Promise, replay
 from shop.services.backtest import read_history
 from tests import histories
 
@@ -22,20 +27,51 @@ HEAD = (
     "| history | promises | 50 % held | 90 % held | days at 90 % | naive days | naive held | miss cost, naive = 1 |\n"
     "|---|---:|---:|---:|---:|---:|---:|---:|"
 )
+LATE_HEAD = (
+    "| history | promises | still open after the last | 50 % held | had they ended later | 90 % held |"
+    " had they ended later |\n|---|---:|---:|---:|---:|---:|---:|"
+)
 DAY = 86_400
 
 
 def main() -> None:
     options = _options()
+    if options.late:
+        print(LATE_HEAD)
+        for path in options.logs:
+            print(_late(path.name, replay(_read(path, options.zone)), options.late))
+        return
     print(HEAD)
     for path in options.logs:
-        with path.open(encoding="utf-8-sig", newline="") as lines:
-            print(_line(path.name, [_judge(list(read_history(lines, zone=ZoneInfo(options.zone))))]))
+        print(_line(path.name, [_judge(_read(path, options.zone))]))
     seeds = range(1, options.seeds + 1)
     for name, kind in histories.SHOPS.items():
         print(_line(name, [_judge(histories.shop(kind, seed=seed)) for seed in seeds]))
     print(_line("jobs wait for a bench", [_judge(histories.queue(seed=seed)) for seed in seeds]))
     print(_line("months between steps", [_judge(histories.long_waits(seed=seed)) for seed in seeds]))
+
+
+def _read(path: Path, zone: str) -> list[Happened]:
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        return list(read_history(lines, zone=ZoneInfo(zone)))
+
+
+def _late(name: str, promises: list[Promise], days: float) -> str:
+    judged = promises[len(promises) // 2 :]
+    early = judged[: len(judged) // 2]
+    last = early[-1].at
+    is_open = [promise.at + promise.took > last for promise in early]
+    shares = [
+        sum(
+            promise.took + late * waits <= promise.within[target] for promise, waits in zip(early, is_open, strict=True)
+        )
+        / len(early)
+        for late in (0, days * DAY)
+        for target in (0, 1)
+    ]
+    half, nine, half_late, nine_late = shares
+    made = f"{len(early):,} of {len(judged):,} | {sum(is_open) / len(early):.0%}"
+    return f"| {name} | {made} | {half:.1%} | {half_late:.1%} | {nine:.1%} | {nine_late:.1%} |"
 
 
 def _judge(history: list[Happened]) -> list[float]:
@@ -70,6 +106,7 @@ def _options():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("logs", nargs="*", type=Path)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--late", type=float, default=0.0, metavar="DAYS")
     parser.add_argument("--zone", default="Europe/London")
     return parser.parse_args()
 

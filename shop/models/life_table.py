@@ -14,6 +14,8 @@ from itertools import accumulate, count, pairwise
 
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86400.0
 _TOO_HEAVY = 1e200
+# Counts fade over at least this share of those that wait.
+_OF_WAITING = 0.1
 
 
 def _cells() -> tuple[float, ...]:
@@ -33,18 +35,22 @@ UNSEEN = tuple(1 - (low + _HOUR) / (high + _HOUR) for low, high in pairwise((0.0
 class Memory:
     """What a new count weighs: more with every tick, which is the same as that old ones fade over `span` ticks.
 
-    Before the first tick it weighs nothing: a record without any end says when it was begun, not how fast jobs end.
+    Where far more wait for their end they fade more slowly: while thousands wait, `span` quick ones end within hours,
+    and a memory of hours knows of nothing that takes a day. Before the first tick it weighs nothing: a record without
+    any end says when it was begun, not how fast jobs end.
     """
 
-    __slots__ = ("_growth", "_tables", "weight")
+    __slots__ = ("_span", "_tables", "weight")
 
     def __init__(self, span: float):
         self.weight = 0.0
-        self._growth = math.exp(1 / span)
+        self._span = span
         self._tables: list[LifeTable] = []
 
-    def tick(self) -> None:
-        self.weight = self.weight * self._growth if self.weight else 1.0
+    def tick(self, *, waiting: int = 0) -> None:
+        """`waiting`: how many others are still to end."""
+        span = max(self._span, waiting * _OF_WAITING)
+        self.weight = self.weight * math.exp(1 / span) if self.weight else 1.0
         if self.weight > _TOO_HEAVY:
             for table in self._tables:
                 table.fade(self.weight)

@@ -139,7 +139,7 @@ class Levels:
         self._restraint = Restraint(TARGETS[-1])
         self._dates: list[tuple[float, int, Run]] = []
         self._order = count()
-        self._ends = 0
+        self._ends = self._waiting = 0
 
     @property
     def levels(self) -> list[float]:
@@ -153,6 +153,7 @@ class Levels:
         bounds = [place_of(shares, level) for level in _CELLS]
         run = self._watch.begin(Run(at, bounds, [self._table], self._memory))
         self._restraint.waiting += 1
+        self._waiting += 1
         heapq.heappush(self._dates, (at + within[-1], next(self._order), run))
         return run, within
 
@@ -165,7 +166,8 @@ class Levels:
 
     def end(self, run: Run, *, has_held: bool) -> None:
         """`has_held`: by the later of its dates."""
-        self._memory.tick()
+        self._waiting -= 1
+        self._memory.tick(waiting=self._waiting)
         run.end()
         if has_held:
             self._restraint.settle(held=True)

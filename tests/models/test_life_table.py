@@ -127,3 +127,12 @@ def test_likelihoods_of_all_ends_are_the_whole(found):
 
 def test_pooled_is_the_weighted_mean_of_the_views():
     assert pooled([[0.2, 0.4], [0.6, 0.0]], [0.75, 0.25]) == pytest.approx([0.3, 0.3])
+
+
+def test_counts_fade_no_faster_than_a_tenth_of_those_that_wait():
+    quick, slow = Memory(10), Memory(10)
+    for _ in range(21):
+        quick.tick(waiting=100)
+        slow.tick(waiting=2_000)
+
+    assert (quick.weight, slow.weight) == pytest.approx((math.exp(20 / 10), math.exp(20 / 200)))
