@@ -174,5 +174,6 @@ def test_command_says_how_many_of_each(app, session):
     assert answer.output.splitlines() == [
         "idempotency keys: 1", "booking drafts: 0", "staff drafts: 0", "sign ins: 0", "account tokens: 0",
         "customer accounts: 0", "undoable acts: 0", "bulk items: 0", "bulk runs: 0", "word uses: 0",
+        "provider calls: 0", "provider events: 0", "refused webhooks: 0",
     ]  # fmt: skip
     assert count(IdempotencyKey) == 0
