@@ -7,6 +7,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from shop import assets, background, cli, database, errors, filters, locales, logs, once, security, websocket
 from shop.again import ShopFlask
 from shop.config import Settings, load_settings
+from shop.converters import RowId
 from shop.extensions import babel, csrf, db, htmx, limiter, login_manager, mail, migrate, socketio
 
 
@@ -50,6 +51,7 @@ def configure(app: Flask, settings: Settings) -> None:
         MAIL_DEFAULT_SENDER=settings.MAIL_FROM,
         OPENAPI_VERSION="3.1.0",
     )
+    app.url_map.converters["row_id"] = RowId
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     if settings.TRUSTED_PROXIES:
         hops = settings.TRUSTED_PROXIES

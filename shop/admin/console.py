@@ -6,7 +6,6 @@ from flask_admin.theme import Bootstrap4Theme
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from jinja2_fragments.flask import render_block
-from werkzeug.routing import IntegerConverter
 
 from shop.admin import keymap
 from shop.admin.access import refusal
@@ -69,13 +68,6 @@ NAVIGATION = (
         ),
     ),
 )
-
-
-class RowId(IntegerConverter):
-    """`<row_id:name>`: a key that a database can hold; anything larger is nobody's."""
-
-    def __init__(self, url_map):
-        super().__init__(url_map, min=1, max=2**31 - 1)
 
 
 class Guarded:
@@ -155,6 +147,5 @@ def _check_in() -> dict:
 
 def init_app(app: Flask, *, index: type[AdminIndexView]) -> Admin:
     app.context_processor(_shell)
-    app.url_map.converters["row_id"] = RowId
     theme = Bootstrap4Theme(base_template="layouts/console.html")
     return Admin(app, name="RevivaTech", theme=theme, index_view=index(name="Home", endpoint="console", url="/admin"))

@@ -79,7 +79,7 @@ def remove_card(token: str, key: str):
     return redirect(url_for("public.card", token=repair.tracking_token), 303)
 
 
-@bp.post("/track/<token>/offers/<int(max=2147483647):approval_id>")
+@bp.post("/track/<token>/offers/<row_id:approval_id>")
 @_limit
 def answer_offer(token: str, approval_id: int):
     """Yes or no to more work, and with a yes, if it is wished, its money from the kept card."""

@@ -97,6 +97,9 @@ def test_the_kept_card_is_charged_once_however_often_it_is_pressed(desk, iphone,
     page = text_of(desk.get(path(iphone)).text)
     assert "£49.00 taken from the card" in page
     assert "Charge the card ending" not in page
+    for words in ("A card is kept for approved work", "More work offered: £49.00 New battery",
+                  "More work approved: £49.00 Hannah", "Charge of the kept card asked for: £49.00"):  # fmt: skip
+        assert words in page
 
 
 def test_staff_see_that_the_bank_wants_the_customer(desk, iphone, wallet):  # noqa: F811

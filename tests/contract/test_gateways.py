@@ -14,7 +14,7 @@ from shop.services import tracking
 from shop.services.payments import attempts, cards, refunds, wire
 from shop.services.payments.reconcile import reconcile
 from shop.simulator.stripe_forms import parse_form
-from tests.cards import THREE_D_SECURE, Wallet
+from tests.cards import ASKS_EACH_TIME, THREE_D_SECURE, Wallet, approve, charge
 from tests.contract.providers import (
     assert_answer_valid,
     assert_object_valid,
@@ -44,13 +44,14 @@ def conversation(till, iphone, manager, monkeypatch):
         till.settle(payment, disputed=True)
         if provider == "stripe":
             _keep_cards(Wallet(till), iphone)
+            _charge_cards(Wallet(till), iphone)
         reconcile(provider, datetime.now(UTC).date())
         return list(db.session.scalars(select(ProviderCall).where(ProviderCall.provider == provider)))
 
     return lead
 
 
-@pytest.mark.parametrize(("provider", "least"), [("stripe", 10), ("paypal", 3)])
+@pytest.mark.parametrize(("provider", "least"), [("stripe", 11), ("paypal", 3)])
 def test_every_call_and_answer_is_as_published(conversation, provider, least):
     seen = set()
 
@@ -91,6 +92,13 @@ def _keep_cards(wallet: Wallet, repair) -> None:
         db.session.commit()
         cards.forget_card(card.id)
         db.session.commit()
+
+
+def _charge_cards(wallet: Wallet, repair) -> None:
+    """One pays for approved work, one has a bank that wants its owner."""
+    for method in ("pm_card_visa", ASKS_EACH_TIME):
+        wallet.keep(repair, method)
+        charge(repair, approve(repair))
 
 
 def _folded(answer: dict) -> dict:
