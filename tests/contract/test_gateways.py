@@ -9,7 +9,8 @@ from sqlalchemy import select
 
 from shop.extensions import db
 from shop.models.payment import ProviderCall
-from shop.services.payments import attempts, refunds, wire
+from shop.services import repairs
+from shop.services.payments import attempts, held, refunds, wire
 from shop.services.payments.reconcile import reconcile
 from shop.simulator.stripe_forms import parse_form
 from tests.contract.providers import (
@@ -32,6 +33,7 @@ def conversation(till, iphone, manager, monkeypatch):
         db.session.commit()
         if provider == "stripe":
             till.pay(iphone, method="pm_card_chargeDeclined")
+            hold_and_take(till, iphone, manager)
         payment = till.pay(iphone, provider)
         refund = refunds.request_refund(payment.id, 5_000, "Scratched", actor=manager.actor)
         db.session.commit()
@@ -45,7 +47,16 @@ def conversation(till, iphone, manager, monkeypatch):
     return lead
 
 
-@pytest.mark.parametrize(("provider", "least"), [("stripe", 9), ("paypal", 3)])
+def hold_and_take(till, repair, person) -> None:
+    """20 pounds are held, and 10 of them taken."""
+    payment_id = held.ask_to_hold(repairs.lock_repair(repair.number), 2_000, actor=person.actor).id
+    db.session.commit()
+    till.pay(repair, purpose="hold")
+    attempts.capture_payment(payment_id, amount=1_000)
+    db.session.commit()
+
+
+@pytest.mark.parametrize(("provider", "least"), [("stripe", 10), ("paypal", 3)])
 def test_every_call_and_answer_is_as_published(conversation, provider, least):
     seen = set()
 
