@@ -10,8 +10,8 @@ from sqlalchemy import select
 from shop.extensions import db
 from shop.models.actor import CUSTOMER
 from shop.models.payment import ProviderCall
-from shop.services import tracking
-from shop.services.payments import attempts, cards, refunds, wire
+from shop.services import repairs, tracking
+from shop.services.payments import attempts, cards, held, refunds, wire
 from shop.services.payments.reconcile import reconcile
 from shop.simulator.stripe_forms import parse_form
 from tests.cards import ASKS_EACH_TIME, THREE_D_SECURE, Wallet, approve, charge
@@ -35,6 +35,7 @@ def conversation(till, iphone, manager, monkeypatch):
         db.session.commit()
         if provider == "stripe":
             till.pay(iphone, method="pm_card_chargeDeclined")
+            hold_and_take(till, iphone, manager)
         payment = till.pay(iphone, provider)
         refund = refunds.request_refund(payment.id, 5_000, "Scratched", actor=manager.actor)
         db.session.commit()
@@ -51,7 +52,16 @@ def conversation(till, iphone, manager, monkeypatch):
     return lead
 
 
-@pytest.mark.parametrize(("provider", "least"), [("stripe", 11), ("paypal", 3)])
+def hold_and_take(till, repair, person) -> None:
+    """20 pounds are held, and 10 of them taken."""
+    payment_id = held.ask_to_hold(repairs.lock_repair(repair.number), 2_000, actor=person.actor).id
+    db.session.commit()
+    till.pay(repair, purpose="hold")
+    attempts.capture_payment(payment_id, amount=1_000)
+    db.session.commit()
+
+
+@pytest.mark.parametrize(("provider", "least"), [("stripe", 13), ("paypal", 3)])
 def test_every_call_and_answer_is_as_published(conversation, provider, least):
     seen = set()
 

@@ -23,8 +23,8 @@ from shop.models.actor import SYSTEM
 from shop.models.errors import ProviderDown, ProviderRefused
 from shop.models.event import Event
 from shop.models.payment import EventState, Payment, PaymentState, ProviderEvent, Refund, RefundState
-from shop.services import ledger, ledger_check
-from shop.services.payments import attempts, refunds, webhooks
+from shop.services import ledger, ledger_check, repairs
+from shop.services.payments import attempts, held, refunds, webhooks
 from shop.services.payments import settle as settling
 from shop.services.payments.reconcile import reconcile
 from shop.services.payments.settle import settle
@@ -102,6 +102,24 @@ def test_who_dies_around_a_call_moves_money_once(till, iphone, manager, provider
     assert moved(till, provider) == (PRICE, BACK)
     assert_settled(till, provider)
     assert db.session.get(Refund, refund_id).state == RefundState.SETTLED
+
+
+@POINTS
+def test_who_dies_while_taking_what_is_held_takes_it_once(till, iphone, manager, point):
+    mortal = Mortal(till, point, "stripe")
+    payment = held.ask_to_hold(repairs.lock_repair(iphone.number), PRICE, actor=manager.actor)
+    db.session.commit()
+    payment_id = payment.id
+    mortal.does(lambda: attempts.open_payment(payment_id))
+    mortal.does(lambda: attempts.confirm_payment(payment_id, method="pm_card_visa"))
+    held.request_take(payment_id, BACK, actor=manager.actor)
+    db.session.commit()
+
+    mortal.does(lambda: attempts.capture_payment(payment_id, amount=BACK))
+
+    assert moved(till, "stripe") == (BACK, 0)
+    assert_settled(till, "stripe")
+    assert db.session.get(Payment, payment_id).captured == BACK
 
 
 def test_the_twin_that_takes_a_new_key_for_each_try_gives_back_twice(till, iphone, manager, monkeypatch):
