@@ -14,6 +14,7 @@ from shop.admin.access import requires
 from shop.admin.cells import MARK, line
 from shop.admin.console import ConsoleView, show
 from shop.admin.forms import list_filters, place
+from shop.admin.held import outcome
 from shop.admin.money import WAYS
 from shop.admin.refusal_words import ADVICE, REFUSAL_WORDS
 from shop.extensions import db
@@ -22,7 +23,7 @@ from shop.models.actor import Actor
 from shop.models.base import utc_now
 from shop.models.errors import Invalid, ProviderDown, ProviderRefused
 from shop.models.money import plain_money
-from shop.models.payment import ONLINE
+from shop.models.payment import ONLINE, Payment
 from shop.services import payment_list, staff, webhook_log
 from shop.services.payment_list import STATES, Filters
 from shop.services.payments import attempts, held, webhooks
@@ -91,31 +92,38 @@ class PaymentsView(ConsoleView):
     @requires("payment.take")
     def ask(self, payment_id: int):
         """Asks the provider again what has become of it."""
-        return _asked_of_provider(payment_id, settle, _("Asked again: this is how it stands."))
+        return _asked_of_provider(payment_id, settle, lambda _payment: _("Asked again: this is how it stands."))
 
     @expose("/<row_id:payment_id>/give-up", methods=["POST"])
     @requires("payment.take")
     def give_up(self, payment_id: int):
         """Before the provider is asked, it is on record who did."""
 
-        def release(payment_id: int) -> None:
+        def release(payment_id: int) -> Payment:
             held.request_release(payment_id, actor=current_user.actor)
             db.session.commit()
-            attempts.cancel_payment(payment_id)
+            return attempts.cancel_payment(payment_id)
 
-        return _asked_of_provider(payment_id, release, _("Given up at the provider."))
+        return _asked_of_provider(payment_id, release, outcome)
 
     @expose("/<row_id:payment_id>/capture", methods=["POST"])
     @requires("payment.take")
     def capture(self, payment_id: int):
-        """All that was authorised; before the provider is asked, it is on record who did."""
+        """All that was authorised; before the provider is asked, it is on record who did.
 
-        def take(payment_id: int) -> None:
+        Of what is held, as much is taken as is asked for on the ticket.
+        """
+        payment = payment_list.get_payment(payment_id, actor=current_user.actor).payment
+        if payment.is_held:
+            there = url_for("repairs.take_held", number=payment.repair.number, payment_id=payment_id)
+            return redirect(there, 303)
+
+        def take(payment_id: int) -> Payment:
             held.request_take(payment_id, actor=current_user.actor)
             db.session.commit()
-            attempts.capture_payment(payment_id)
+            return attempts.capture_payment(payment_id)
 
-        return _asked_of_provider(payment_id, take, _("Taken."))
+        return _asked_of_provider(payment_id, take, outcome)
 
     @expose("/<row_id:payment_id>/seen", methods=["POST"])
     @requires("ledger.view")
@@ -178,12 +186,14 @@ def _trouble() -> dict[str, int]:
     return {**payment_list.count_trouble(), "webhooks": webhook_log.count_trouble()}
 
 
-def _asked_of_provider(payment_id: int, ask: Callable, words: str):
-    """Nothing is locked while the provider is asked; what it says is kept."""
+def _asked_of_provider(payment_id: int, ask: Callable[[int], Payment], words: Callable[[Payment], str]):
+    """Nothing is locked while the provider is asked; what it says is kept, and said in `words` of the payment."""
+    db.session.rollback()
     try:
-        is_invented = ask(payment_id).is_invented
+        payment = ask(payment_id)
+        news, kind = (_INVENTED, "warning") if payment.is_invented else (words(payment), "success")
         db.session.commit()
-        flash(_INVENTED if is_invented else words, "warning" if is_invented else "success")
+        flash(news, kind)
     except (Invalid, ProviderDown, ProviderRefused) as error:
         db.session.rollback()
         flash(error.message, "error")

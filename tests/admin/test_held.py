@@ -113,8 +113,8 @@ def test_what_is_given_up_names_who_did(desk, till, iphone, front_desk):  # noqa
     assert actors_of("payment.release_asked") == [front_desk.actor.reference]
 
 
-def test_all_of_it_taken_on_its_page_names_who_did(desk, till, held, front_desk):  # noqa: F811
-    desk.post(f"/admin/payments/{held.id}/capture")
+def test_all_of_it_taken_names_who_did(desk, iphone, held, front_desk):  # noqa: F811
+    desk.post(f"/admin/repairs/{iphone.number}/payments/{held.id}/take", data={"amount": "150"})
 
     assert fresh(held).captured == 15_000
     assert actors_of("payment.take_asked") == [front_desk.actor.reference]
@@ -139,3 +139,11 @@ def test_another_tickets_hold_is_not_found(desk, held):
 
     assert desk.get(f"/admin/repairs/{other.number}/payments/{held.id}/take").status_code == 404
     assert desk.post(f"/admin/repairs/{other.number}/payments/{held.id}/take").status_code == 404
+
+
+def test_page_of_a_hold_leads_to_the_dialog_that_takes_no_more_than_is_owed(desk, held):
+    answer = desk.post(f"/admin/payments/{held.id}/capture")
+
+    assert answer.status_code == 303
+    assert answer.location.endswith(f"/payments/{held.id}/take")
+    assert fresh(held).captured == 0
