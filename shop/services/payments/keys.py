@@ -6,6 +6,7 @@ settings, which are those of the start with the keys of the database in them.
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,7 +14,7 @@ import structlog
 from cryptography.fernet import InvalidToken
 from flask import current_app
 from flask_babel import gettext as _
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
 from shop import database
 from shop.config import PROVIDER_KEYS, ConfigError, Settings
@@ -141,15 +142,23 @@ def _seen() -> _Seen:
 
 
 def _look(seen: _Seen) -> None:
-    query = select(ProviderKeys.provider, ProviderKeys.version, ProviderKeys.sealed).order_by(ProviderKeys.provider)
-    # On a connection of its own: whoever asks may be in the middle of anything.
-    with database.reading(), db.engine.connect() as connection:
-        rows = connection.execute(query).all()
+    rows = _rows()
     versions = tuple((row.provider, row.version) for row in rows)
     if versions != seen.versions:
         seen.settings, seen.troubles = _with_kept({row.provider: row.sealed for row in rows if row.sealed})
         seen.versions = versions
         current_app.extensions.pop("shop_gateways", None)
+
+
+def _rows() -> Sequence[Row]:
+    """In the transaction of the caller, if there is one: who holds a connection does not ask for another."""
+    query = select(ProviderKeys.provider, ProviderKeys.version, ProviderKeys.sealed).order_by(ProviderKeys.provider)
+    session = db.session()
+    if session.in_transaction():
+        with session.no_autoflush:
+            return session.execute(query).all()
+    with database.reading(), db.engine.connect() as connection:
+        return connection.execute(query).all()
 
 
 def _with_kept(sealed: dict[str, bytes]) -> tuple[Settings | None, dict[str, str]]:

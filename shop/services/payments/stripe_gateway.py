@@ -332,7 +332,8 @@ def _failure_code(intent, state: PaymentState) -> str:
     error = intent.last_payment_error
     if state == PaymentState.FAILED and error:
         return _refusal(error)
-    if state == PaymentState.CANCELLED and intent.cancellation_reason in _EXPIRED:
+    reason = intent.cancellation_reason if "cancellation_reason" in intent else None
+    if state == PaymentState.CANCELLED and reason in _EXPIRED:
         return "expired"
     return ""
 
