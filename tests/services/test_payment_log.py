@@ -1,16 +1,20 @@
 """The conversation with the providers is forgotten in time, but not where something is still awaited."""
 
+import json
+import time
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from shop.extensions import db
 from shop.models.base import utc_now
 from shop.models.payment import Dispute, Payment, ProviderCall, ProviderEvent, Refund
 from shop.models.refused_webhook import RefusedWebhook
 from shop.services import housekeeping
-from shop.services.housekeeping import Forgotten, forget_old
+from shop.services.housekeeping import Forgotten
+from shop.services.payments import webhooks
+from shop.simulator.signatures import stripe_signature
 
 MONTHS = 31 * 18
 
@@ -38,8 +42,17 @@ def keep(payment: Payment | None, *, days: float, event: str = "done", number: i
 
 
 def left() -> tuple[int, int]:
-    calls, events = (select(func.count()).select_from(each) for each in (ProviderCall, ProviderEvent))
-    return db.session.scalar(calls), db.session.scalar(events)
+    """Calls and events, without those of today."""
+    events = select(func.count()).select_from(ProviderEvent).where(ProviderEvent.event_id.startswith("evt_"))
+    return db.session.scalar(select(func.count()).select_from(ProviderCall)), db.session.scalar(events)
+
+
+def forget_old(**options) -> Forgotten:
+    """After an event of today: the last one always stays."""
+    event_id = f"today_{time.monotonic_ns()}"
+    db.session.add(ProviderEvent(provider="stripe", event_id=event_id, body=b"{}", state="done"))
+    db.session.commit()
+    return housekeeping.forget_old(**options)
 
 
 def refused(at, *, place: int = 1, reason: str = "forged") -> RefusedWebhook:
@@ -101,3 +114,22 @@ def test_refused_messages_are_forgotten_likewise_and_all_in_small_batches(paymen
 
     assert forget_old() == Forgotten(provider_calls=5, provider_events=5, refused_webhooks=5)
     assert session.scalars(select(RefusedWebhook.reason)).all() == ["stale"]
+
+
+def test_a_webhook_after_all_others_were_forgotten_does_not_take_the_life_of_another(app, session):
+    def hear(name: str) -> None:
+        body = json.dumps({"id": name, "type": "payment_intent.created", "livemode": False}).encode()
+        signature = stripe_signature(app.config["SETTINGS"].STRIPE_WEBHOOK_SECRET, body, int(time.time()))
+        webhooks.take("stripe", {"Stripe-Signature": signature}, body)
+        session.commit()
+
+    hear("evt_1")
+    hear("evt_2")
+    session.execute(update(ProviderEvent).values(state="done", received_at=utc_now() - timedelta(days=1_200)))
+    session.commit()
+    housekeeping.forget_old()
+    session.commit()
+
+    hear("evt_3")
+
+    assert set(session.scalars(select(ProviderEvent.event_id))) == {"evt_2", "evt_3"}
