@@ -323,7 +323,7 @@ def _check_stripe(settings: "Settings") -> None:
     }
     for name, (shape, example) in shapes.items():
         key = getattr(settings, name)
-        if key and not re.fullmatch(shape, key):
+        if key and not re.fullmatch(shape, key, re.ASCII):
             raise ValueError(f"{name} does not look like one: copy it from Stripe, it begins with {example}")
         if "_live_" in key[:8] and not real:
             raise ValueError(f"{name} is a live key: set ENABLE_REAL_PAYMENTS=on to take real money, or a test key")
@@ -336,6 +336,9 @@ def _check_stripe(settings: "Settings") -> None:
 def _check_paypal(settings: "Settings") -> None:
     """PayPal's keys do not say whether they are live: the address does."""
     real, base = settings.ENABLE_REAL_PAYMENTS, settings.PAYPAL_API_BASE
+    for name in PROVIDER_KEYS["paypal"][:-1]:
+        if not re.fullmatch(r"[!-~]*", getattr(settings, name)):
+            raise ValueError(f"{name} does not look like one: copy it from PayPal, without spaces or line breaks")
     host = urlsplit(base).hostname or ""
     if host in ("api-m.paypal.com", "api.paypal.com") and not real:
         raise ValueError(
