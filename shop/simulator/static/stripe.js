@@ -96,6 +96,8 @@
     return new Promise(function (resolve) {
       var dialog = document.createElement("dialog"), frame = document.createElement("iframe"), close = document.createElement("button");
       dialog.setAttribute("aria-label", "3-D Secure");
+      // Pages that take every margin away would put it into a corner.
+      dialog.style.margin = "auto";
       dialog.style.padding = "0";
       dialog.style.border = "0";
       dialog.style.borderRadius = "8px";
