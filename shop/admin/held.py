@@ -7,10 +7,11 @@ from flask_login import current_user
 
 from shop.admin.access import requires
 from shop.admin.answers import dialog, done, refused
+from shop.admin.money import read_amount
 from shop.extensions import db
 from shop.filters import money as in_words
 from shop.models.errors import Invalid, ProviderDown, ProviderRefused
-from shop.models.money import plain_money, read_money
+from shop.models.money import plain_money
 from shop.models.payment import Payment, PaymentState
 from shop.services import payment_view, repairs
 from shop.services.payments import attempts, held
@@ -26,7 +27,7 @@ class HeldActs:
             return _hold_form(repairs.get_workable(number))
         repair = repairs.lock_repair(number)
         try:
-            payment = held.ask_to_hold(repair, _amount(repair.currency), actor=current_user.actor)
+            payment = held.ask_to_hold(repair, read_amount("amount", repair.currency), actor=current_user.actor)
         except Invalid as error:
             return refused(_hold_form, number, faults=error.fields, status=422)
         amount = in_words(payment.amount, payment.currency)
@@ -40,7 +41,7 @@ class HeldActs:
         payment = payment_view.get_payment_of(repair, payment_id)
         if request.method == "GET":
             return _take_form(repair, payment_id=payment_id)
-        amount = _amount(payment.currency)
+        amount = read_amount("amount", payment.currency)
         db.session.rollback()
         try:
             held.request_take(payment_id, amount, actor=current_user.actor)
@@ -89,8 +90,3 @@ def _take_form(repair, *, payment_id: int, faults=None):
         repair=repair, payment=payment, most=most, faults=faults or {},
         amount=request.form.get("amount") or plain_money(most, payment.currency),
     )  # fmt: skip
-
-
-def _amount(currency: str) -> int:
-    """Minor units; 0 stands for what is no amount, which is refused with the field's own words."""
-    return read_money(request.form.get("amount", "").strip(), currency) or 0

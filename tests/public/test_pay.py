@@ -295,3 +295,13 @@ def test_what_is_held_is_said_and_not_called_paid(stranger, iphone, till, asked_
     page = stranger.get(path(iphone)).text
     assert "Pay £50.00" in page
     assert "£150.00 are held on your card, not taken." in page
+
+
+def test_who_has_all_of_it_held_is_not_asked_to_pay(stranger, iphone, till, front_desk):
+    track = f"/track/{iphone.tracking_token}"
+    assert "Pay online" in stranger.get(track).text
+    held.ask_to_hold(attempts.lock_by_token(iphone.tracking_token), iphone.total, actor=front_desk.actor)
+    db.session.commit()
+    till.pay(iphone, purpose="hold")
+
+    assert "Pay online" not in stranger.get(track).text
