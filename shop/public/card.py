@@ -90,18 +90,27 @@ def answer_offer(token: str, approval_id: int):
         approval = approvals.decide(
             repair, approval_id, approved=approved, name=form.get("name", ""), how=How.LINK, actor=CUSTOMER
         )
-        if approved and form.get("charge") == "1":
-            payment_id = charges.start_charge(repair, approval, after=0, actor=CUSTOMER).id
     except Invalid as error:
         db.session.rollback()
         flash(error.message, "error")
         return back
+    if approved and form.get("charge") == "1":
+        payment_id = _begun(repair, approval)
     db.session.commit()
     thanks = gettext("Thank you: we do it.") if approved else gettext("Thank you: we leave it as it is.")
     flash(thanks, "success")
     if payment_id is not None:
         flash(*_charged(payment_id))
     return back
+
+
+def _begun(repair, approval) -> int | None:
+    """The yes counts also where the card is gone meanwhile, or nothing is owed."""
+    try:
+        return charges.start_charge(repair, approval, after=0, actor=CUSTOMER).id
+    except Invalid as error:
+        flash(error.message, "warning")
+        return None
 
 
 def _charged(payment_id: int) -> tuple[str, str]:

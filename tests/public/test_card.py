@@ -230,3 +230,15 @@ def test_another_repairs_link_answers_nothing(stranger, iphone, simulator, manag
     assert answer(stranger, other, offer).status_code == 404
     db.session.rollback()
     assert offer.state == "offered"
+
+
+def test_yes_counts_though_the_card_is_gone_meanwhile(stranger, iphone, wallet, manager):
+    card, offer = wallet.keep(iphone), offered(iphone, manager)
+    stranger.post(path(iphone, f"/{card.key}/remove"))
+
+    answer(stranger, iphone, offer, charge="1")
+
+    assert "No card is kept for this repair that can be charged." in seen(stranger, iphone)
+    db.session.rollback()
+    assert offer.state == "approved"
+    assert db.session.scalar(select(Payment)) is None
