@@ -77,6 +77,8 @@ def register_extensions(app: Flask, settings: Settings) -> None:
         app,
         async_mode="threading",
         transports=["websocket"],
+        # In the order they were sent: who types may not be told before who watches.
+        async_handlers=False,
         message_queue=settings.REDIS_URL or None,
         channel=f"{settings.REDIS_PREFIX}:live",
         max_http_buffer_size=16_384,

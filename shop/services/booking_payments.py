@@ -14,7 +14,7 @@ from shop.models.base import utc_now
 from shop.models.booking import Booking
 from shop.models.errors import Invalid, SlotFull
 from shop.models.event import Event
-from shop.models.payment import UNDECIDED, Fault, Payment, PaymentState, Purpose
+from shop.models.payment import ONLINE, UNDECIDED, Fault, Payment, PaymentState, Purpose
 from shop.models.payment_policy import PayChoice, choices, due_now
 from shop.models.repair import Repair
 from shop.models.workflow import State
@@ -22,12 +22,13 @@ from shop.services import appointments, ledger, slots
 from shop.services.confirmation import confirm_if_paid
 from shop.services.events import hold, record
 from shop.services.payments import attempts, held, keys, refunds
-from shop.services.payments.settle import settle
+from shop.services.payments.settle import note_fault, settle
 
 _NEW = timedelta(hours=1)
-NOT_WANTED = "The booking had been cancelled when the payment came"
 _UNPAID = "unpaid"
+NOT_WANTED = "The booking had been cancelled when the payment came"
 TOO_LATE = "The time was taken when the payment came"
+TOO_LITTLE = "The booking ended: less was paid than it asked for"
 
 
 def ways_to_pay(*, total: int, urgency: str) -> tuple[PayChoice, ...]:
@@ -114,6 +115,7 @@ def give_up_unpaid(repair_id: int) -> bool:
         "from": State.EXPECTED, "to": State.CANCELLED, "minutes": minutes, "message": "none", "reason": _UNPAID,
     }  # fmt: skip
     record("repair.moved", repair, actor=SYSTEM, body=body)
+    _mark_what_came(repair)
     return True
 
 
@@ -136,13 +138,31 @@ def rescue(payment_id: int) -> str:
         return "nothing"
     on_its_way_back = payment.captured - payment.refunded - left
     stays = ledger.repair_balance(repair).paid - on_its_way_back
-    if was_given_up and stays >= booking.due_now and _take_again(repair, booking):
+    is_enough = stays >= booking.due_now
+    if was_given_up and is_enough and _take_again(repair, booking):
         _forget_late(payment)
         confirm_if_paid(repair)
         return "reseated"
-    reason = TOO_LATE if was_given_up else NOT_WANTED
+    reason = NOT_WANTED if not was_given_up else TOO_LATE if is_enough else TOO_LITTLE
     refunds.request_refund(payment_id, left, reason, actor=SYSTEM, is_own=True)
     return "refunded"
+
+
+def _mark_what_came(repair: Repair) -> None:
+    """Less has come than the ended booking asked for, such as for extra work: it goes back like what comes too late.
+
+    What was taken at the counter goes back by hand.
+    """
+    query = select(Payment).where(Payment.repair_id == repair.id, Payment.state == PaymentState.PAID)
+    for payment in db.session.scalars(query.order_by(Payment.id)).all():
+        left = refunds.refundable(payment)
+        if not left:
+            continue
+        if payment.provider in ONLINE:
+            note_fault(payment, Fault.LATE, "payment.late")
+        else:
+            note_fault(payment, Fault.OVERPAID, "payment.overpaid", surplus=left)
+        payment.version += 1
 
 
 def _take_again(repair: Repair, booking: Booking) -> bool:

@@ -151,6 +151,7 @@ def purpose_of(payment: Payment) -> str:
         Purpose.FULL: _("Payment in full"),
         Purpose.BALANCE: _("Payment of the balance"),
         Purpose.APPROVED: _("Payment of the approved work"),
+        Purpose.HOLD: _("Taken from the held amount"),
     }
     return words[Purpose(payment.purpose)]
 

@@ -8,28 +8,25 @@ import os
 import secrets
 import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import pytest
-import requests
-import stripe
 from sqlalchemy import func, select
 
 from shop.extensions import db
 from shop.models.actor import SYSTEM
-from shop.models.errors import ProviderDown, ProviderRefused
-from shop.models.event import Event
-from shop.models.payment import EventState, Payment, PaymentState, ProviderEvent, Refund, RefundState
+from shop.models.errors import ProviderDown
+from shop.models.payment import EventState, Payment, ProviderEvent, Refund, RefundState
 from shop.services import ledger, ledger_check, repairs
-from shop.services.payments import attempts, held, refunds, webhooks
+from shop.services.payments import attempts, held, refunds
 from shop.services.payments import settle as settling
 from shop.services.payments.reconcile import reconcile
 from shop.services.payments.settle import settle
 from shop.services.payments.stripe_gateway import StripeGateway
 from shop.simulator.signatures import stripe_signature
+from tests.faults.lives import Died
 
 PRICE, BACK = 20_000, 5_000
 IS_FULL = os.environ.get("FAULTS") == "full"
@@ -37,10 +34,6 @@ PROVIDERS = pytest.mark.parametrize("provider", ["stripe", "paypal"])
 POINTS = pytest.mark.parametrize(
     "point", ["before_call", "after_call_before_answer", "after_answer_before_commit", "after_commit", "after_all"]
 )
-
-
-class Died(Exception):
-    """The process is gone: what was not committed is lost."""
 
 
 @dataclass
@@ -180,139 +173,6 @@ def test_the_twin_that_books_whatever_it_is_told_again_ends_elsewhere(
     till.work()
 
     assert ledger.balance("stripe", currency="GBP") != till.balance("stripe")
-
-
-# On two databases: 10,000 sequences in the long form.
-@pytest.mark.parametrize("number", range(250 if IS_FULL else 3))
-def test_any_sequence_of_things_that_happen_ends_with_our_books_like_theirs(
-    app, till, cracked_iphone, manager, simulator, dice, is_full, number
-):  # fmt: skip
-    for _ in range(20 if is_full else 2):
-        cracked_iphone.total += PRICE
-        db.session.commit()
-        Life(till, cracked_iphone, manager, simulator, dice).goes_on(dice.randint(2, 60 if is_full else 25))
-    for provider in ("stripe", "paypal"):
-        assert_settled(till, provider)
-    settled = db.session.scalars(select(Event.body).where(Event.verb == "payment.settled")).all()
-    paid = db.session.scalars(select(Payment.id).where(Payment.state == PaymentState.PAID)).all()
-    assert sorted(json.loads(body)["payment"] for body in settled) == sorted(paid)
-
-
-class Life:
-    """Customers, banks, staff and networks do what they do, in any order, and processes die between any two steps."""
-
-    def __init__(self, till, repair, person, simulator, dice):
-        self.till, self.repair, self.person, self.simulator, self.dice = till, repair, person, simulator, dice
-        self.heard = len(simulator.listener.received)
-        self.acts = [
-            self.begins, self.begins, self.pays, self.pays, self.asks_back, self.sends, self.disputes, self.closes,
-            self.refunds_there, self.hears, self.hears, self.time_passes, self.works, self.gives_up,
-        ]  # fmt: skip
-
-    def goes_on(self, steps: int) -> None:
-        for _ in range(steps):
-            try:
-                self.dice.choice(self.acts)()
-                if self.dice.random() < 0.15:
-                    raise Died
-                db.session.commit()
-            except Died:
-                db.session.rollback()
-        # What is still owed to us is heard, late and more than once, and the night compares.
-        for _ in range(2):
-            self.hears(everything=True)
-            self.works()
-        self.time_passes()
-        for provider in ("stripe", "paypal"):
-            reconcile(provider, datetime.now(UTC).date())
-
-    def begins(self) -> None:
-        provider = self.dice.choice(["stripe", "paypal"])
-        purpose = self.dice.choice(["deposit", "full"])
-        if not attempts.amount_due(self.repair, purpose):
-            return
-        payment = attempts.start_payment(
-            attempts.lock_by_token(self.repair.tracking_token), provider, purpose, actor=self.person.actor
-        )
-        db.session.commit()
-        # What is left to pay can be less than a provider takes.
-        with suppress(ProviderRefused):
-            attempts.open_payment(payment.id)
-
-    def pays(self) -> None:
-        payment = self._one(Payment.provider_ref.is_not(None))
-        if payment is None or payment.state in (PaymentState.PAID, PaymentState.CANCELLED):
-            return
-        if payment.provider == "paypal":
-            self.till.control("/approve", order=payment.provider_ref, funding=self.dice.choice(
-                ["balance", "balance", "declined", "echeck", "echeck_bounces"]))  # fmt: skip
-            return
-        method = self.dice.choice(["visa", "visa", "visa_chargeDeclined", "pendingRefund", "refundFail"])
-        payment_id = payment.id
-        db.session.commit()
-        attempts.confirm_payment(payment_id, method=f"pm_card_{method}")
-
-    def asks_back(self) -> None:
-        payment = self._one(Payment.state == PaymentState.PAID)
-        left = refunds.refundable(payment) if payment else 0
-        if left:
-            refunds.request_refund(payment.id, self.dice.randint(1, left), "Changed", actor=self.person.actor)
-
-    def sends(self) -> None:
-        refund = db.session.scalar(select(Refund).where(Refund.state == RefundState.REQUESTED).limit(1))
-        if refund is not None:
-            refund_id = refund.id
-            db.session.commit()
-            refunds.send_refund(refund_id)
-
-    def disputes(self) -> None:
-        payment = self._one((Payment.state == PaymentState.PAID) & (Payment.refunded == 0))
-        if payment is not None and not payment.disputes and not payment.refunds:
-            self.till.control("/dispute", payment=payment.charge_ref)
-
-    def closes(self) -> None:
-        payment = self._one(Payment.disputes.any())
-        if payment is not None and payment.disputes[0].state == "open":
-            # It may be closed there already, and we have not heard.
-            with suppress(requests.HTTPError):
-                won = self.dice.random() < 0.5
-                self.till.control("/close-dispute", dispute=payment.disputes[0].provider_ref, won=won)
-
-    def refunds_there(self) -> None:
-        payment = self._one((Payment.state == PaymentState.PAID) & (Payment.provider == "stripe"))
-        if payment is not None and not payment.disputes and refunds.refundable(payment) > 100:
-            params = {"payment_intent": payment.provider_ref, "amount": self.dice.randint(1, 100)}
-            # Refused, where it was disputed or given back meanwhile.
-            with suppress(stripe.InvalidRequestError):
-                self.simulator.stripe(self.simulator.key).v1.refunds.create(params)
-
-    def hears(self, *, everything: bool = False) -> None:
-        events = self.simulator.listener.received[self.heard :]
-        self.dice.shuffle(events)
-        db.session.rollback()
-        for event in events if everything else events[: self.dice.randint(0, 4)]:
-            provider = "paypal" if "paypal" in event.path else "stripe"
-            webhooks.take(provider, event.headers, event.body)
-            db.session.commit()
-
-    def works(self) -> None:
-        db.session.rollback()
-        self.till.work()
-
-    def time_passes(self) -> None:
-        db.session.rollback()
-        self.till.control("/advance-time", seconds=10)
-
-    def gives_up(self) -> None:
-        payment = self._one(Payment.state.in_([PaymentState.CREATED, PaymentState.FAILED]))
-        if payment is not None:
-            payment_id = payment.id
-            db.session.commit()
-            attempts.cancel_payment(payment_id)
-
-    def _one(self, condition) -> Payment | None:
-        found = db.session.scalars(select(Payment).where(condition).order_by(Payment.id)).all()
-        return self.dice.choice(found) if found else None
 
 
 def events_of(till, repair, person, simulator, provider: str) -> list:

@@ -30,11 +30,12 @@ from shop.services import (
     repairs,
     slots,
 )
-from shop.services.booking_payments import NOT_WANTED, TOO_LATE
+from shop.services.booking_payments import NOT_WANTED, TOO_LATE, TOO_LITTLE
 from shop.services.payments import attempts
 from shop.services.subscriptions import PAYMENTS, PLACES
 from tests import factories
 from tests.bookings import request
+from tests.cards import Wallet, approve, charge
 
 HALF_AN_HOUR = timedelta(minutes=30)
 
@@ -445,6 +446,35 @@ def test_less_than_the_deposit_confirms_nothing_and_the_rest_is_asked_for(held, 
 
     assert booking_of(held).confirmed_at is None
     assert booking_payments.asked_now(held) == ("deposit", due - 1_000)
+
+
+def test_less_than_the_deposit_goes_back_when_the_place_is_given_up(held, till):
+    """A kept card has paid for extra work, and the deposit never came."""
+    Wallet(till).keep(held)
+    paid = charge(held, approve(held))
+
+    end_the_hold(held)
+
+    db.session.refresh(paid)
+    refund = db.session.scalars(select(Refund)).one()
+    assert (held.status, refund.state, refund.amount, refund.reason) == (
+        "cancelled", "settled", paid.captured, TOO_LITTLE,
+    )  # fmt: skip
+    assert (ledger.repair_balance(held).owed, paid.fault) == (0, "")
+    assert mails().count("receipt") == 1
+
+
+def test_cash_for_less_than_the_deposit_is_shown_to_people_when_the_place_is_given_up(held, front_desk):
+    open_till(front_desk)
+    counter.take(repairs.lock_repair(held.number), 1_000, provider="cash", actor=front_desk.actor)
+    db.session.commit()
+
+    end_the_hold(held)
+
+    payment = db.session.scalars(select(Payment)).one()
+    assert (held.status, payment.fault) == ("cancelled", "overpaid")
+    assert db.session.scalars(select(Refund)).all() == []
+    assert history(held)[-1] == "payment.overpaid"
 
 
 def test_books_stay_whole_through_all_of_it(held, till):

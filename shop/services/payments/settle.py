@@ -183,7 +183,7 @@ def _bring_to(payment: Payment, snapshot: Snapshot) -> None:
     before = _facts(payment)
     payment.provider_ref = payment.provider_ref or snapshot.ref
     if mismatch := _mismatch(payment, snapshot):
-        _note_fault(payment, Fault.MISMATCH, "payment.mismatched", **mismatch)
+        note_fault(payment, Fault.MISMATCH, "payment.mismatched", **mismatch)
     else:
         payment.livemode = snapshot.livemode
         payment.method = snapshot.method or payment.method
@@ -283,9 +283,9 @@ def _look_for_trouble(payment: Payment, became_paid: bool) -> None:
     repair = payment.repair
     balance = ledger.repair_balance(repair)
     if became_paid and repair.status == State.CANCELLED and balance.owed < 0:
-        _note_fault(payment, Fault.LATE, "payment.late")
+        note_fault(payment, Fault.LATE, "payment.late")
     elif became_paid and balance.owed < 0:
-        _note_fault(payment, Fault.OVERPAID, "payment.overpaid", surplus=-balance.owed)
+        note_fault(payment, Fault.OVERPAID, "payment.overpaid", surplus=-balance.owed)
     elif balance.owed >= 0:
         forget_surplus(repair)
 
@@ -366,7 +366,7 @@ def _bring_dispute(payment: Payment, told: DisputeSnapshot) -> None:
         record_fact("payment.dispute_closed", payment, amount=told.amount, outcome=told.state)
 
 
-def _note_fault(payment: Payment, fault: Fault, verb: str, **facts) -> None:
+def note_fault(payment: Payment, fault: Fault, verb: str, **facts) -> None:
     """Said once: the fault stays on the payment until somebody has seen to it."""
     if payment.fault != fault:
         payment.fault = fault

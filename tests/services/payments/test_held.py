@@ -6,13 +6,14 @@ import pytest
 from sqlalchemy import select
 
 from shop.extensions import db
-from shop.models.actor import CUSTOMER
+from shop.models.actor import CUSTOMER, SYSTEM
 from shop.models.base import utc_now
+from shop.models.document import Document
 from shop.models.errors import Invalid, NotAllowed
-from shop.models.event import Event
+from shop.models.event import Delivery, DeliveryState, Event
 from shop.models.payment import Payment, PaymentState, Purpose
 from shop.models.workflow import State
-from shop.services import booking_payments, counter, drawers, ledger, ledger_check, repairs
+from shop.services import booking_payments, counter, documents, drawers, ledger, ledger_check, repairs
 from shop.services.payments import attempts, held, webhooks
 from shop.services.payments.reconcile import HELD_OPEN_FOR, reconcile
 
@@ -91,6 +92,21 @@ def test_a_part_is_taken_and_the_rest_let_go(till, hold, take, iphone, verbs):
     assert ledger.repair_balance(iphone).owed == 8_000
     assert verbs()[-2:] == ["payment.take_asked", "payment.settled"]
     assert ledger_check.verify() == []
+
+
+def test_what_was_taken_has_its_receipt_and_the_rest_its_invoice(till, hold, take, iphone):
+    taken = take(hold(), 12_000)
+    till.work()
+
+    receipt = db.session.scalars(select(Document)).one()
+    invoice = documents.issue_invoice(repairs.lock_repair(iphone.number), actor=SYSTEM)
+    db.session.commit()
+
+    assert (receipt.kind, receipt.payment_id, receipt.gross) == ("receipt", taken.id, 12_000)
+    assert "Taken from the held amount" in receipt.content
+    assert "Taken from the held amount" in invoice.content
+    dead = select(Delivery.error).where(Delivery.state == DeliveryState.DEAD)
+    assert db.session.scalars(dead).all() == []
 
 
 def test_all_of_it_pays_the_repair(till, hold, take, iphone):
