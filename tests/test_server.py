@@ -153,6 +153,23 @@ def test_change_reaches_the_sockets_of_every_web_process(start, cookie, cracked_
     second.line.close()
 
 
+def test_what_one_browser_says_is_done_in_the_order_it_was_said(start, cookie, cracked_iphone):
+    """Who types is told right behind who watches: a browser that opens a dialog says both at once."""
+    start()
+    socket = Socket(cookie)
+    socket.hear("hello")
+    number, fields = cracked_iphone.number, ["note", "", "diagnosis", "", "problem", ""] * 4
+    db.session.rollback()
+
+    socket.say("watch", {"number": number})
+    for field in fields:
+        socket.say("typing", {"number": number, "field": field})
+    heard = [socket.hear("presence")["people"][0]["field"] for _ in range(len(fields) + 1)]
+
+    assert heard == ["", *fields]
+    socket.line.close()
+
+
 def test_stranger_and_foreign_page_get_no_socket(start, cookie, app):
     start()
 
