@@ -19,6 +19,8 @@ from shop.services.payments import cards, charges
 
 WAYS = {How.PHONE: _l("By phone"), How.IN_SHOP: _l("In the shop")}
 
+_OFFERED_BY_LINK = _l("Offered: the customer sees it on the private page. There is no e-mail: send the link.")
+
 
 class WorkActs:
     """Part of the screen of repairs: what the customer is asked beyond the first price."""
@@ -34,8 +36,9 @@ class WorkActs:
             approvals.offer_work(repair, request.form.get("text", ""), amount, actor=current_user.actor)
         except Invalid as error:
             return refused(_offer_form, number, faults=error.fields, status=422)
+        has_email = bool(repair.customer.email)
         db.session.commit()
-        return done(number, _("Offered: the customer sees it on the private page"))
+        return done(number, _("Offered: the customer gets an e-mail") if has_email else _OFFERED_BY_LINK)
 
     @expose("/<string:number>/offers/<row_id:approval_id>/answer", methods=["GET", "POST"])
     @requires("work.decide")
@@ -53,6 +56,19 @@ class WorkActs:
             return refused(_answer_form, number, approval_id=approval_id, faults=error.fields, status=422)
         db.session.commit()
         return done(number, _("Approved: the price is raised") if approved else _("Declined"))
+
+    @expose("/<string:number>/offers/<row_id:approval_id>/withdraw", methods=["GET", "POST"])
+    @requires("work.offer")
+    def withdraw_offer(self, number: str, approval_id: int):
+        if request.method == "GET":
+            return _withdraw_form(repairs.get_workable(number), approval_id=approval_id)
+        repair = repairs.lock_repair(number)
+        try:
+            approvals.withdraw(repair, approval_id, actor=current_user.actor)
+        except Invalid as error:
+            return refused(_withdraw_form, number, approval_id=approval_id, faults=error.fields, status=422)
+        db.session.commit()
+        return done(number, _("The offer is taken back"))
 
     @expose("/<string:number>/offers/<row_id:approval_id>/charge", methods=["GET", "POST"])
     @requires("card.charge")
@@ -117,6 +133,14 @@ def _answer_form(repair, *, approval_id: int, faults=None):
         "admin/extra/answer.html", "answer_form", title=_("The customer's answer for %(number)s", number=repair.number),
         repair=repair, approval=approvals.get_approval(repair, approval_id), faults=faults or {}, ways=WAYS,
         name=typed.get("name", repair.customer.name), how=typed.get("how", How.PHONE),
+    )  # fmt: skip
+
+
+def _withdraw_form(repair, *, approval_id: int, faults=None):
+    return dialog(
+        "admin/extra/withdraw.html", "withdraw_form",
+        title=_("Take an offer back from %(number)s", number=repair.number),
+        repair=repair, approval=approvals.get_approval(repair, approval_id), faults=faults or {},
     )  # fmt: skip
 
 

@@ -30,8 +30,10 @@ class HeldActs:
             payment = held.ask_to_hold(repair, read_amount("amount", repair.currency), actor=current_user.actor)
         except Invalid as error:
             return refused(_hold_form, number, faults=error.fields, status=422)
-        amount = in_words(payment.amount, payment.currency)
+        amount, has_email = in_words(payment.amount, payment.currency), bool(repair.customer.email)
         db.session.commit()
+        if has_email:
+            return done(number, _("The customer is asked by e-mail to let %(amount)s be held", amount=amount))
         return done(number, _("The customer can let %(amount)s be held: send them the link", amount=amount))
 
     @expose("/<string:number>/payments/<row_id:payment_id>/take", methods=["GET", "POST"])

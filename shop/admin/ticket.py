@@ -64,6 +64,7 @@ _ICONS = {
     "repair.work_offered": "message-circle-question-mark",
     "repair.work_approved": "check",
     "repair.work_declined": "x",
+    "repair.work_withdrawn": "undo-2",
     "repair.card_kept": "credit-card",
     "repair.card_removed": "credit-card",
     "payment.customer_needed": "mail",

@@ -17,6 +17,8 @@ class ApprovalState(StrEnum):
     OFFERED = "offered"
     APPROVED = "approved"
     DECLINED = "declined"
+    # By us, before the customer has answered.
+    RECALLED = "recalled"
 
 
 class How(StrEnum):

@@ -65,6 +65,8 @@ def decide(
     approval, wanted = get_approval(repair, approval_id), _STATES[approved]
     if approval.state == wanted:
         return approval
+    if approval.state == ApprovalState.RECALLED:
+        raise Invalid({"offer": _("We have taken this offer back: nothing is to be answered.")})
     if approval.state != ApprovalState.OFFERED:
         raise Invalid({"offer": _("This offer was answered before.")})
     name = one_line(name.replace("\x00", ""))
@@ -79,6 +81,22 @@ def decide(
     approval.name, approval.how = name, How(how)
     body = {**_facts(approval), "how": approval.how, "total": repair.total}
     record(_VERBS[approved], repair, actor=actor, body=body, detail={"name": name})
+    return approval
+
+
+def withdraw(repair: Repair, approval_id: int, *, actor: Actor) -> Approval:
+    """Takes an offer of a locked repair back before it is answered; the caller commits. A second call is harmless.
+
+    Raises NotFound, NotAllowed, and Invalid once the customer has answered.
+    """
+    actor.require(OFFER)
+    approval = get_approval(repair, approval_id)
+    if approval.state == ApprovalState.RECALLED:
+        return approval
+    if approval.state != ApprovalState.OFFERED:
+        raise Invalid({"offer": _("This offer was answered before.")})
+    approval.state, approval.decided_at, approval.decided_by = ApprovalState.RECALLED, utc_now(), actor.reference
+    record("repair.work_withdrawn", repair, actor=actor, body=_facts(approval))
     return approval
 
 

@@ -46,6 +46,7 @@ VERBS = {
     "repair.work_offered": "Offered more work for {amount}",
     "repair.work_approved": "Customer approved more work for {amount}, answered by: {how}",
     "repair.work_declined": "Customer declined more work for {amount}, answered by: {how}",
+    "repair.work_withdrawn": "Took an offer of more work for {amount} back",
     "payment.charge_asked": "Asked to charge the kept card {amount}: payment {payment}",
     "payment.customer_needed": "The bank wants to ask the customer: payment {payment}",
     "drawer.opened": "Opened the till with {float}",

@@ -14,7 +14,7 @@ from shop.models.base import utc_now
 from shop.models.booking import Booking
 from shop.models.errors import Invalid, SlotFull
 from shop.models.event import Event
-from shop.models.payment import ONLINE, UNDECIDED, Fault, Payment, PaymentState, Purpose
+from shop.models.payment import ONLINE, OPEN, UNDECIDED, Fault, Payment, PaymentState, Purpose
 from shop.models.payment_policy import PayChoice, choices, due_now
 from shop.models.repair import Repair
 from shop.models.workflow import State
@@ -117,6 +117,22 @@ def give_up_unpaid(repair_id: int) -> bool:
     record("repair.moved", repair, actor=SYSTEM, body=body)
     _mark_what_came(repair)
     return True
+
+
+def let_go_of_cancelled(repair_id: int) -> None:
+    """Has the bank let go of what it holds for a repair that is cancelled, and asks to hold nothing any more.
+
+    Nothing is written yet; each answer commits by itself. Harmless when called again, and for one that goes on.
+    """
+    holds = select(Payment.id).join(Repair).where(
+        Payment.repair_id == repair_id, Payment.purpose == Purpose.HOLD, Payment.state.in_(OPEN),
+        Repair.status == State.CANCELLED,
+    )  # fmt: skip
+    ids = list(db.session.scalars(holds))
+    db.session.rollback()
+    for payment_id in ids:
+        attempts.cancel_payment(payment_id)
+        db.session.commit()
 
 
 def rescue(payment_id: int) -> str:

@@ -12,11 +12,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
 
 from shop.extensions import db
+from shop.models.approval import Approval, ApprovalState
 from shop.models.document import Document, DocumentKind
 from shop.models.event import Delivery, Event
 from shop.models.money import Money
 from shop.models.outbox import OutboxMessage
-from shop.models.payment import Refund
+from shop.models.payment import Payment, Refund
 from shop.models.pricing import Quote
 from shop.models.repair import Repair
 from shop.models.workflow import State
@@ -24,14 +25,16 @@ from shop.services import accounts, appointments, billing, document_content, doc
 from shop.services.deliveries import Owed, handles
 from shop.services.leases import held
 from shop.services.locations import home_location
+from shop.services.payments.held import is_offered
 from shop.services.statuses import STATUSES
 from shop.services.subscriptions import MAIL, TOLD_BY_MAIL, held_until
 
 BOOKED, REBOOKED, MISSED = "repair.booked", "repair.rebooked", "repair.missed"
 CONFIRMED, CUSTOMER_NEEDED = "repair.confirmed", "payment.customer_needed"
+WORK_OFFERED, HOLD_ASKED = "repair.work_offered", "payment.hold_asked"
 LINK_ASKED = "customer_account.link_asked"
 LINK_TEMPLATE = "account_link"
-REFUND_TEMPLATE = "refund"
+REFUND_TEMPLATE, OFFER_TEMPLATE, HOLD_TEMPLATE = "refund", "work_offered", "hold_asked"
 DOCUMENT_TEMPLATES = {kind: str(kind) for kind in DocumentKind}
 # Events with a mail of their own; the states of `TOLD_BY_MAIL` share one.
 _OWN = {
@@ -60,6 +63,9 @@ def deliver(delivery: Owed) -> None:
         return
     if delivery.event.verb == billing.REFUND_TOLD:
         _deliver_refund(delivery)
+        return
+    if delivery.event.verb in (WORK_OFFERED, HOLD_ASKED):
+        _deliver_question(delivery)
         return
     repair = _repair_of(delivery)
     state = _state_of(delivery)
@@ -208,6 +214,37 @@ def compose_refund(repair: Repair, refund: Refund) -> Message:
         }
         parts = _render(REFUND_TEMPLATE, **facts)
     return Message(REFUND_TEMPLATE, locale, repair.customer.email, **parts)
+
+
+def _deliver_question(delivery: Owed) -> None:
+    """More work, or an amount to be held: asked once, and not where the answer has come before the mail."""
+    repair, body = _repair_of(delivery), json.loads(delivery.event.body)
+    asked = _open_question(delivery.event.verb, body)
+    if repair is None or not repair.customer.email:
+        _skip(delivery, "the customer has no e-mail" if repair else "the repair is gone")
+    elif asked is None:
+        _skip(delivery, "it was answered or taken back before")
+    elif not _is_written(delivery):
+        message = asdict(compose_question(repair, asked))
+        del message["channel"]
+        db.session.add(OutboxMessage(delivery_id=delivery.id, repair_id=repair.id, **message))
+
+
+def _open_question(verb: str, body: dict) -> Approval | Payment | None:
+    if verb == WORK_OFFERED:
+        offer = db.session.get(Approval, body["approval"])
+        return offer if offer is not None and offer.state == ApprovalState.OFFERED else None
+    payment = db.session.get(Payment, body["payment"])
+    return payment if is_offered(payment) else None
+
+
+def compose_question(repair: Repair, asked: Approval | Payment) -> Message:
+    """The mail that asks the customer: may we do this, or may we have this held?"""
+    locale, template = repair.customer.locale, OFFER_TEMPLATE if isinstance(asked, Approval) else HOLD_TEMPLATE
+    with force_locale(locale):
+        facts = _facts(repair, _STATE_OF_OWN, locale, None)
+        parts = _render(template, **facts, asked=asked, amount=Money(asked.amount, asked.currency))
+    return Message(template, locale, repair.customer.email, **parts)
 
 
 def _document_facts(repair: Repair, document: Document, locale: str) -> dict:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from shop.models.actor import SYSTEM
+from shop.models.workflow import State
 from shop.services import billing, booking_payments, documents
 from shop.services.deliveries import Owed, handles
 from shop.services.payments import attempts, cards, charges, refunds, webhooks
@@ -39,10 +40,13 @@ def _write_receipt(delivery: Owed) -> None:
     documents.issue_receipt(refunds.lock_payment(_body(delivery)["payment"]), actor=SYSTEM)
 
 
-def _write_invoice(delivery: Owed) -> None:
-    """A move that hands the device over; others are owed to nobody here."""
-    if _body(delivery)["to"] in HANDED_OVER:
+def _follow_move(delivery: Owed) -> None:
+    """A move that hands the device over is billed, and a cancelled repair holds nothing; others are owed to nobody."""
+    target = _body(delivery)["to"]
+    if target in HANDED_OVER:
         billing.bill_handed_over(_key(delivery), version=delivery.event.version)
+    elif target == State.CANCELLED:
+        booking_payments.let_go_of_cancelled(_key(delivery))
 
 
 def _write_credit_note(delivery: Owed) -> None:
@@ -83,7 +87,7 @@ _WORK: dict[str, Callable[[Owed], None]] = {
     "payment.refund_settled": _tell_of_refund,
     "payment.superseded": _give_up,
     "payment.late": _rescue,
-    "repair.moved": _write_invoice,
+    "repair.moved": _follow_move,
     "repair.card_agreed": _ask_for_card,
     "repair.card_removed": _forget_card,
 }

@@ -154,8 +154,8 @@ def _move(repair: Repair, transition: Transition, *, actor: Actor, send: message
     elif before["from"] == State.EXPECTED:
         before["booking"] = _arrival_facts(repair)
         body["due_at"] = appointments.note_arrival(repair, at=now).isoformat()
-    if transition.target in HANDED_OVER:
-        # Not before it is certain: an invoice is not taken back.
+    if transition.target in HANDED_OVER or transition.target == State.CANCELLED:
+        # Not before it is certain: an invoice is not taken back, and what a bank let go is not held again.
         body["bills_at"] = (now + max(BILLED_AFTER, timedelta(seconds=send.held))).isoformat()
     recorded = record("repair.moved", repair, actor=actor, body=body)
     told = told and send.when != messages.When.NONE

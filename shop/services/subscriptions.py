@@ -66,14 +66,15 @@ SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "repair.card_kept": (),
     "repair.card_failed": (),
     "repair.card_removed": (PAYMENTS,),
-    "repair.work_offered": (),
+    "repair.work_offered": (MAIL,),
     "repair.work_approved": (),
     "repair.work_declined": (),
+    "repair.work_withdrawn": (),
     "payment.charge_asked": (PAYMENTS,),
     "payment.customer_needed": (MAIL,),
     "payment.settled": (PAYMENTS,),
     "payment.failed": (),
-    "payment.hold_asked": (),
+    "payment.hold_asked": (MAIL,),
     "payment.held": (),
     "payment.take_asked": (),
     "payment.release_asked": (),
@@ -154,8 +155,10 @@ def _tells_nobody(body: dict) -> bool:
     return body.get("to") in INNER or body.get("message") == "none"
 
 
-def _bills_nothing(body: dict) -> bool:
-    """Who gets a device back that could not be repaired pays nothing by itself."""
+def _moves_no_money(body: dict) -> bool:
+    """Who gets a device back that could not be repaired pays nothing by itself. What is cancelled holds no money."""
+    if body.get("to") == State.CANCELLED:
+        return False
     return body.get("to") not in HANDED_OVER or body.get("from") == State.UNREPAIRABLE
 
 
@@ -176,7 +179,7 @@ UNLESS: dict[tuple[str, str], Callable[[dict], bool]] = {
     # Confirmed, and told, with the payment.
     ("repair.booked", MAIL): _awaits_payment,
     ("repair.moved", MAIL): _tells_nobody,
-    ("repair.moved", PAYMENTS): _bills_nothing,
+    ("repair.moved", PAYMENTS): _moves_no_money,
     ("repair.rebooked", MAIL): _is_untold,
     ("repair.missed", MAIL): _is_untold,
     ("document.issued", MAIL): _is_untold,

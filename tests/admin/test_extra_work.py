@@ -43,9 +43,33 @@ def test_an_offer_stands_on_the_ticket_and_waits_for_its_answer(desk, iphone, si
 
     page = text_of(desk.get(answer.location).text)
     assert (answer.status_code, answer.location) == (303, path(iphone))
-    assert "New battery Offered, no answer yet £49.00 Write down the answer" in page
+    assert "New battery Offered, no answer yet £49.00 Write down the answer Take the offer back" in page
     assert path(iphone, '/offers"') not in desk.get(path(iphone)).text
     assert only(Approval).amount == 4_900
+
+
+def test_an_offer_is_taken_back_after_a_question(desk, iphone, simulator):  # noqa: F811
+    desk.post(path(iphone, "/offers"), data={"text": "New battery", "amount": "49"})
+    where = path(iphone, f"/offers/{only(Approval).id}/withdraw")
+
+    asked = text_of(desk.get(where, headers=HTMX).text)
+    answers = [desk.post(where).status_code for _ in range(2)]
+    page = text_of(desk.get(path(iphone)).text)
+
+    assert "New battery, £49.00" in asked
+    assert answers == [303, 303]
+    assert "New battery Taken back £49.00" in page
+    assert "Offer of more work taken back: £49.00" in page
+    assert path(iphone, '/offers"') in desk.get(path(iphone)).text
+
+
+def test_an_answered_offer_is_not_taken_back(desk, iphone, simulator):  # noqa: F811
+    where = path(iphone, f"/offers/{approve(iphone).id}/withdraw")
+
+    answer = desk.post(where, headers=HTMX)
+
+    assert (answer.status_code, only(Approval).state) == (422, "approved")
+    assert "answered before" in answer.text
 
 
 @pytest.mark.parametrize(("form", "words"), [

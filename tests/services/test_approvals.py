@@ -48,6 +48,28 @@ def test_a_yes_raises_the_price_and_what_is_owed(iphone, offer):
     assert verbs() == ["repair.work_offered", "repair.work_approved"]
 
 
+def test_an_offer_that_is_taken_back_is_answered_no_more_and_makes_room(iphone, offer, technician):
+    for _twice in range(2):
+        approvals.withdraw(iphone, offer.id, actor=technician.actor)
+
+    assert (offer.state, offer.decided_by) == (ApprovalState.RECALLED, technician.actor.reference)
+    with pytest.raises(Invalid, match="taken this offer back"):
+        answer(iphone, offer)
+    assert iphone.total == 20_000
+    assert verbs() == ["repair.work_offered", "repair.work_withdrawn"]
+    assert approvals.offer_work(iphone, "New speaker", 2_500, actor=technician.actor).state == ApprovalState.OFFERED
+
+
+def test_what_was_answered_is_not_taken_back(iphone, offer, technician, read_only):
+    with pytest.raises(NotAllowed):
+        approvals.withdraw(iphone, offer.id, actor=read_only.actor)
+    answer(iphone, offer)
+
+    with pytest.raises(Invalid, match="answered before"):
+        approvals.withdraw(iphone, offer.id, actor=technician.actor)
+    assert offer.state == ApprovalState.APPROVED
+
+
 def test_the_same_answer_again_is_harmless_and_another_one_is_refused(iphone, offer):
     answer(iphone, offer)
     answer(iphone, offer)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from shop.extensions import db
 from shop.models.actor import CUSTOMER, SYSTEM
@@ -13,7 +13,7 @@ from shop.models.errors import Invalid, NotAllowed
 from shop.models.event import Delivery, DeliveryState, Event
 from shop.models.payment import Payment, PaymentState, Purpose
 from shop.models.workflow import State
-from shop.services import booking_payments, counter, documents, drawers, ledger, ledger_check, repairs
+from shop.services import booking_payments, counter, documents, drawers, ledger, ledger_check, repairs, undo
 from shop.services.payments import attempts, held, webhooks
 from shop.services.payments.reconcile import HELD_OPEN_FOR, reconcile
 
@@ -107,6 +107,48 @@ def test_what_was_taken_has_its_receipt_and_the_rest_its_invoice(till, hold, tak
     assert "Taken from the held amount" in invoice.content
     dead = select(Delivery.error).where(Delivery.state == DeliveryState.DEAD)
     assert db.session.scalars(dead).all() == []
+
+
+@pytest.fixture
+def cancel(till, iphone, manager):
+    """`cancel()`: staff cancel the repair; returns what runs a minute later, and what undoes it."""
+
+    def moves():
+        moved = repairs.move(repairs.lock_repair(iphone.number), "cancelled", actor=manager.actor)
+        offer = undo.undoable([moved.step], actor=manager.actor)
+        db.session.commit()
+        till.work()
+
+        def a_minute_later() -> None:
+            db.session.execute(update(Delivery).where(Delivery.state == DeliveryState.WAITING).values(due_at=utc_now()))
+            db.session.commit()
+            till.work()
+
+        return a_minute_later, offer.token
+
+    return moves
+
+
+def test_a_cancelled_repair_holds_nothing_once_it_cannot_be_undone(till, hold, cancel):
+    payment = hold()
+    a_minute_later, _token = cancel()
+    before = till.settle(payment).state
+
+    a_minute_later()
+
+    assert (before, till.settle(payment).state) == (PaymentState.AUTHORISED, PaymentState.CANCELLED)
+    assert ledger_check.verify() == []
+
+
+def test_nothing_is_let_go_where_the_cancelling_was_undone(till, hold, cancel, manager):
+    payment = hold()
+    a_minute_later, token = cancel()
+    undo.undo(token, actor=manager.actor)
+    db.session.commit()
+
+    a_minute_later()
+
+    assert till.settle(payment).state == PaymentState.AUTHORISED
 
 
 def test_all_of_it_pays_the_repair(till, hold, take, iphone):
