@@ -28,7 +28,7 @@ from shop.services import (
     relay,
     wake,
 )
-from shop.services.payments import keys, reconcile
+from shop.services.payments import charges, keys, reconcile
 
 log = structlog.get_logger(__name__)
 
@@ -152,6 +152,7 @@ class Housekeeper(threading.Thread):
         if forgotten.total:
             log.info("housekeeping", **asdict(forgotten))
         providers = keys.in_use().online_providers
+        charges.go_on_with_unanswered(is_stopping=self.stopping.is_set)
         reconcile.reconcile_due(providers, datetime.now(UTC).date(), is_stopping=self.stopping.is_set)
 
 

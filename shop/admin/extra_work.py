@@ -114,9 +114,15 @@ def charge_words(payment) -> str:
     if payment.state == PaymentState.PAID:
         return _("%(amount)s taken from the card", amount=amount)
     if payment.failure_code == "authentication_required":
+        if not payment.repair.customer.email:
+            return _("The bank wants to ask the customer. There is no e-mail: send them the link to pay.")
         return _("The bank wants to ask the customer. They get an e-mail with a link to pay.")
+    if payment.state == PaymentState.FAILED and payment.provider_ref is None:
+        return _("The card could not be charged, nothing was taken: %(why)s", why=payment.failure_code)
     if payment.state == PaymentState.FAILED:
         return _("The bank refused the card: %(why)s", why=payment.failure_code)
+    if payment.state == PaymentState.CANCELLED:
+        return _("Given up: nothing was taken from the card")
     return _("The charge of %(amount)s is on its way", amount=amount)
 
 

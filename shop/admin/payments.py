@@ -26,8 +26,7 @@ from shop.models.money import plain_money
 from shop.models.payment import ONLINE, Payment
 from shop.services import payment_list, staff, webhook_log
 from shop.services.payment_list import STATES, Filters
-from shop.services.payments import attempts, held, webhooks
-from shop.services.payments.settle import settle
+from shop.services.payments import attempts, charges, held, webhooks
 
 STATE_WORDS = {
     "created": _l("begun"),
@@ -92,7 +91,9 @@ class PaymentsView(ConsoleView):
     @requires("payment.take")
     def ask(self, payment_id: int):
         """Asks the provider again what has become of it."""
-        return _asked_of_provider(payment_id, settle, lambda _payment: _("Asked again: this is how it stands."))
+        return _asked_of_provider(
+            payment_id, charges.ask_again, lambda _payment: _("Asked again: this is how it stands.")
+        )
 
     @expose("/<row_id:payment_id>/give-up", methods=["POST"])
     @requires("payment.take")

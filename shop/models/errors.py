@@ -96,6 +96,10 @@ class ProviderRefused(ShopError):
         self.reason = reason
 
 
+class ProviderForgot(ProviderRefused):
+    """A provider does not know this attempt, or not any more: it ended there unpaid, or is under other keys."""
+
+
 class Declined(ShopError):
     """The customer's bank or wallet said no. `reason` is the provider's code; another way to pay may work."""
 

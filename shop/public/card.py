@@ -3,7 +3,7 @@
 from flask import flash, jsonify, redirect, request, url_for
 from flask_babel import gettext
 
-from shop import checkout, database
+from shop import checkout, database, once
 from shop.extensions import db, limiter
 from shop.models.actor import CUSTOMER
 from shop.models.approval import How
@@ -29,6 +29,8 @@ def card(token: str):
 def keep_card(token: str):
     """The customer agrees; the page's script is told how to go on, a plain form is led to the provider's own page."""
     wants_json = request.accept_mimetypes.best == "application/json"
+    # The answer holds what nobody keeps; asked again, Stripe shows the same place for the card.
+    once.let_repeat()
     try:
         repair = tracking.lock_tracked(token)
         card_id = cards.start_card(repair).id

@@ -65,7 +65,9 @@ def asked_now(repair: Repair) -> tuple[Purpose, int]:
     if booking is not None and booking.held_until is not None and repair.status == State.EXPECTED:
         purpose = Purpose.FULL if booking.due_now >= balance.due else Purpose.DEPOSIT
         return purpose, attempts.amount_due(repair, purpose)
-    purpose = Purpose.HOLD if held.is_offered(held.find_open(repair)) else Purpose.BALANCE
+    asked = held.find_open(repair)
+    may_hold = asked is not None and held.is_offered(asked) and repair.is_open and asked.amount <= balance.owed
+    purpose = Purpose.HOLD if may_hold else Purpose.BALANCE
     return purpose, attempts.amount_due(repair, purpose)
 
 

@@ -13,13 +13,13 @@ from shop.models.base import utc_now
 from shop.models.cash import payable
 from shop.models.errors import Invalid
 from shop.models.ledger import Kind, cash_posting, cash_refund_posting, payment_posting, refund_posting
-from shop.models.payment import Drawer, Payment, PaymentState, Provider, Purpose, Refund, RefundState
+from shop.models.payment import Drawer, Fault, Payment, PaymentState, Provider, Purpose, Refund, RefundState
 from shop.models.repair import Repair
 from shop.models.text import one_line
 from shop.services import drawers, ledger
 from shop.services.confirmation import confirm_if_paid
 from shop.services.events import record
-from shop.services.payments.settle import forget_surplus, supersede
+from shop.services.payments.settle import forget_surplus, note_fault, supersede
 
 AT_THE_COUNTER = (Provider.CASH, Provider.TERMINAL, Provider.PIX)
 LONGEST_SLIP = 40
@@ -53,7 +53,8 @@ def take(
     """
     actor.require("payment.take")
     balance = ledger.repair_balance(repair)
-    faults = _amount_faults(amount, balance.owed)
+    # A Pix is in the bank already, whatever is owed.
+    faults = _amount_faults(amount, amount if provider == Provider.PIX else balance.owed)
     if provider not in ways_to_take(repair):
         faults["provider"] = _("Choose one of the ways to pay.")
     elif provider == Provider.PIX:
@@ -80,6 +81,8 @@ def take(
     record("payment.settled", repair, actor=actor, body=_facts(payment, payment.amount))
     supersede(payment)
     confirm_if_paid(repair)
+    if amount > balance.owed:
+        note_fault(payment, Fault.OVERPAID, "payment.overpaid", surplus=amount - max(balance.owed, 0))
     return Taken(payment, change=max(given - coins, 0) if provider == Provider.CASH else 0, owed=balance.owed - amount)
 
 

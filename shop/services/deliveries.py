@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 import structlog
@@ -18,8 +19,8 @@ from sqlalchemy.orm import aliased
 
 from shop import database
 from shop.extensions import db
-from shop.models.base import database_now
-from shop.models.errors import NotFound
+from shop.models.base import database_now, utc_now
+from shop.models.errors import NotFound, ProviderDown
 from shop.models.event import ATTEMPTS, Delivery, DeliveryState, Event, EventDetail
 from shop.services import leases
 from shop.services.leases import held, holding
@@ -28,6 +29,8 @@ from shop.services.statements import changed_rows
 log = structlog.get_logger(__name__)
 
 CLAIM_AT_ONCE = 50
+# So long after the event a provider that does not answer is asked again and again.
+SILENCE_LASTS = timedelta(hours=12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,12 +272,18 @@ def _handle(delivery: Owed) -> None:
     except Exception as error:
         db.session.rollback()
         log.warning("delivery_failed", delivery=delivery.id, attempt=delivery.attempt, exc_info=True)
-        _fail(delivery, error=f"{type(error).__name__}: {error}"[:500])
+        _fail(delivery, error=f"{type(error).__name__}: {error}"[:500], is_silence=isinstance(error, ProviderDown))
 
 
-def _fail(delivery: Owed, *, error: str) -> None:
+def _fail(delivery: Owed, *, error: str, is_silence: bool) -> None:
+    """Tried again after a pause; dead after the last attempt. A provider's silence uses none up, for some hours."""
     failures = ATTEMPTS - (delivery.attempts_allowed - delivery.attempt)
-    if failures >= ATTEMPTS:
+    if failures >= ATTEMPTS and is_silence and utc_now() - datetime.fromisoformat(delivery.event.at) < SILENCE_LASTS:
+        _finish(
+            delivery, state=DeliveryState.WAITING, error=error, due_at=database_now(backoff(ATTEMPTS - 1)),
+            attempts_allowed=Delivery.attempts_allowed + 1,
+        )  # fmt: skip
+    elif failures >= ATTEMPTS:
         _finish(delivery, state=DeliveryState.DEAD, error=error)
     else:
         due_at = database_now(backoff(max(failures, 1)))

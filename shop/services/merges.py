@@ -19,9 +19,11 @@ from shop.models.money import Money, format_money
 from shop.models.repair import Note, Repair
 from shop.models.tag import BETWEEN
 from shop.models.workflow import State
-from shop.services import appointments, endings, holds, ledger, repairs
+from shop.services import appointments, approvals, endings, holds, ledger, repairs
 from shop.services.clock import local_datetime
 from shop.services.events import record
+from shop.services.payments import cards, unanswered
+from shop.services.payments import held as payments_held
 from shop.services.undo import MERGE, Step
 
 PERMISSION = "repair.merge"
@@ -106,6 +108,8 @@ def _close(duplicate: Repair, stays: Repair, facts: dict[str, Any], actor: Actor
     duplicate.enter(State.CANCELLED, at=now)
     duplicate.updated_at = stays.updated_at = now
     db.session.add(MergedRepair(repair_id=duplicate.id, into_id=stays.id))
+    db.session.flush()
+    cards.remove_needless(duplicate.id)
     body = {"from": facts["from"], "to": State.CANCELLED, "into": stays.number, "minutes": minutes}
     merged = record("repair.merged", duplicate, actor=actor, body=body)
     taken = facts["taken_over"]
@@ -122,6 +126,12 @@ def _check(duplicate: Repair, stays: Repair) -> None:
     if ledger.repair_balance(duplicate).paid:
         # It would stay behind, where nobody sees it and nobody can give it back.
         raise Invalid({"into": _("%(number)s holds money: merge the other one into it, or give the money back first.",
+                                 number=duplicate.number)})  # fmt: skip
+    if approvals.find_open(duplicate) or unanswered.amount_under_way(duplicate):
+        raise Invalid({"into": _("The customer of %(number)s is asked about more work, or pays for it: end that first.",
+                                 number=duplicate.number)})  # fmt: skip
+    if payments_held.find_open(duplicate):
+        raise Invalid({"into": _("An amount is held for %(number)s, or is to be: let it go first.",
                                  number=duplicate.number)})  # fmt: skip
     if ending := endings.find_merge(stays):
         raise Invalid({"into": f"{ending.words} {_('Name that one.')}"})

@@ -36,17 +36,20 @@ def _give_up(delivery: Owed) -> None:
 
 
 def _write_receipt(delivery: Owed) -> None:
-    """The receipt."""
-    documents.issue_receipt(refunds.lock_payment(_body(delivery)["payment"]), actor=SYSTEM)
+    """The receipt; and a card that was kept for a debt that is paid is needed no more."""
+    payment = refunds.lock_payment(_body(delivery)["payment"])
+    documents.issue_receipt(payment, actor=SYSTEM)
+    cards.remove_needless(payment.repair_id)
 
 
 def _follow_move(delivery: Owed) -> None:
     """A move that hands the device over is billed, and a cancelled repair holds nothing; others are owed to nobody."""
-    target = _body(delivery)["to"]
-    if target in HANDED_OVER:
-        billing.bill_handed_over(_key(delivery), version=delivery.event.version)
-    elif target == State.CANCELLED:
-        booking_payments.let_go_of_cancelled(_key(delivery))
+    target, repair_id = _body(delivery)["to"], _key(delivery)
+    if target == State.CANCELLED:
+        booking_payments.let_go_of_cancelled(repair_id)
+    elif target in HANDED_OVER:
+        billing.bill_handed_over(repair_id, version=delivery.event.version)
+    cards.remove_needless(repair_id)
 
 
 def _write_credit_note(delivery: Owed) -> None:

@@ -44,7 +44,14 @@ def create(tx: Transaction, body: dict) -> dict:
     if source is not None:
         order["payment_source"] = {"paypal": {}}
     order["links"] = _links(tx, order, "payer-action" if source is not None else "approve")
+    tx.later(tx.settings.order_seconds, "order_ends", order_id)
     return tx.add("paypal_order", order)
+
+
+def end(tx: Transaction, order: dict) -> None:
+    """No payer agreed in time: PayPal knows no such order any more."""
+    if order["status"] in OPEN:
+        tx.remove(order["id"])
 
 
 def approve(tx: Transaction, order: dict, *, funding: str) -> dict:

@@ -35,6 +35,8 @@ class SimulatorSettings:
     refund_seconds: int = 5
     echeck_seconds: int = 5
     approval_seconds: int = 3 * 3600
+    # An order that no payer agreed to is not known any more after this.
+    order_seconds: int = 3 * 3600
     token_seconds: int = 32_400
     retry_seconds: tuple[float, ...] = (1, 5, 30, 120, 600, 3600)
     delivery_timeout: float = 10

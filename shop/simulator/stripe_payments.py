@@ -58,7 +58,7 @@ def authenticate(tx: Transaction, intent: dict, *, succeeded: bool) -> dict:
 
 
 def capture(tx: Transaction, intent: dict, amount: int | None) -> dict:
-    """All of it if `amount` is None; what is left over is released."""
+    """All of it if `amount` is None; what is left over is released, as a refund that moves no money of the account."""
     require_status(intent, "requires_capture", done="captured")
     wanted = intent["amount_capturable"] if amount is None else amount
     if wanted < 1 or wanted > intent["amount_capturable"]:
@@ -69,6 +69,10 @@ def capture(tx: Transaction, intent: dict, amount: int | None) -> dict:
         )
     charge = tx.get(intent["latest_charge"])
     _take(tx, charge, wanted)
+    if rest := charge["amount"] - wanted:
+        tx.add("refund", objects.refund(tx, charge, amount=rest, metadata={}))
+        tx.save(charge | {"amount_refunded": rest})
+        charge = tx.get(charge["id"])
     intent |= {"amount_capturable": 0, "amount_received": wanted, "status": "succeeded"}
     tx.save(intent)
     emit_stripe(tx, "charge.captured", charge)

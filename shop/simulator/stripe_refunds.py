@@ -11,7 +11,7 @@ FAILURE = "expired_or_canceled_card"
 
 def create(tx: Transaction, charge: dict, amount: int | None, *, reason: str | None, metadata: dict) -> dict:
     """`amount` None gives back all that is left. Refused above that, for a disputed and for an uncaptured charge."""
-    left = charge["amount_captured"] - charge["amount_refunded"]
+    left = charge["amount"] - charge["amount_refunded"]
     _require_refundable(charge, left)
     wanted = left if amount is None else amount
     if wanted > left:
@@ -95,7 +95,7 @@ def _require_refundable(charge: dict, left: int) -> None:
 
 def _count(tx: Transaction, charge: dict, amount: int) -> None:
     charge["amount_refunded"] += amount
-    charge["refunded"] = charge["amount_refunded"] == charge["amount_captured"]
+    charge["refunded"] = charge["amount_refunded"] == charge["amount"]
     tx.save(charge)
 
 

@@ -8,6 +8,7 @@ _HANDLERS = {
     "refund_settles": stripe_refunds.settle,
     "refund_fails": stripe_refunds.fail,
     "approval_lapses": paypal_orders.lapse,
+    "order_ends": paypal_orders.end,
     "echeck_clears": paypal_payments.clear,
     "echeck_bounces": paypal_payments.deny,
 }

@@ -3,12 +3,13 @@
 import threading
 
 import pytest
+import time_machine
 from sqlalchemy import select, update
 
 from shop.extensions import db
 from shop.models.actor import SYSTEM
-from shop.models.base import database_now
-from shop.models.errors import NotFound
+from shop.models.base import database_now, utc_now
+from shop.models.errors import NotFound, ProviderDown
 from shop.models.event import ATTEMPTS, Delivery, DeliveryState
 from shop.models.repair import Repair
 from shop.services import deliveries, leases, relay, repairs
@@ -136,6 +137,36 @@ def test_poison_dies_after_its_attempts_and_holds_nobody_up_any_more(session, cr
     dead, later = session.scalars(select(Delivery).order_by(Delivery.id)).all()
     assert (dead.state, dead.attempt, bool(dead.error), bool(dead.finished_at)) == ("dead", ATTEMPTS, True, True)
     assert later.state == DeliveryState.DONE
+
+
+def test_the_silence_of_a_provider_uses_no_attempt_up_for_some_hours(session, cracked_iphone, monkeypatch):
+    relay.relay_batch()
+    session.commit()
+    monkeypatch.setitem(deliveries.HANDLERS, MAIL, fails_with(ProviderDown("away")))
+    for _ in range(3 * ATTEMPTS):
+        deliveries.drain(MAIL)
+        all_due_now()
+    waits = session.scalar(select(Delivery.state))
+
+    with time_machine.travel(utc_now() + deliveries.SILENCE_LASTS):
+        deliveries.drain(MAIL)
+
+    assert (waits, session.scalar(select(Delivery.state))) == (DeliveryState.WAITING, DeliveryState.DEAD)
+
+
+def test_a_provider_that_answers_at_last_ends_it(session, cracked_iphone, monkeypatch, seen):
+    relay.relay_batch()
+    session.commit()
+    listens = deliveries.HANDLERS[MAIL]
+    monkeypatch.setitem(deliveries.HANDLERS, MAIL, fails_with(ProviderDown("away")))
+    for _ in range(2 * ATTEMPTS):
+        deliveries.drain(MAIL)
+        all_due_now()
+    monkeypatch.setitem(deliveries.HANDLERS, MAIL, listens)
+
+    deliveries.drain(MAIL)
+
+    assert (session.scalar(select(Delivery.state)), len(seen)) == (DeliveryState.DONE, 1)
 
 
 def test_delivery_that_kills_its_process_each_time_dies(session, cracked_iphone, seen):

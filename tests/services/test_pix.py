@@ -129,11 +129,24 @@ def test_two_who_take_the_same_pix_for_two_tickets_at_once_take_it_once(app, fro
 
 @pytest.mark.parametrize(
     ("amount", "end_to_end", "field"),
-    [(35_008, ARRIVED, "amount"), (0, ARRIVED, "amount"), (100, "", "end_to_end"), (100, "E123", "end_to_end")],
+    [(0, ARRIVED, "amount"), (100, "", "end_to_end"), (100, "E123", "end_to_end")],
 )
 def test_what_cannot_have_arrived_is_refused(brazilian, front_desk, session, amount, end_to_end, field):
     assert list(faults_of(take, brazilian, amount, front_desk.actor, end_to_end=end_to_end)) == [field]
     assert session.scalars(select(Payment)).all() == []
+
+
+def test_more_than_is_owed_is_in_the_bank_and_so_in_the_books(brazilian, front_desk, manager, session):
+    taken = take(brazilian, 35_008, front_desk.actor, end_to_end=ARRIVED)
+    session.commit()
+    before = taken.owed, taken.payment.fault, ledger.repair_balance(brazilian).owed
+
+    lock_repair(brazilian.number)
+    counter.give_back(taken.payment, 1, reason="Sent back by the bank", actor=manager.actor)
+    session.commit()
+
+    assert before == (-1, "overpaid", -1)
+    assert (taken.payment.fault, ledger.repair_balance(brazilian).owed, ledger_check.verify()) == ("", 0, [])
 
 
 def test_pounds_do_not_come_by_pix(cracked_iphone, front_desk, session):

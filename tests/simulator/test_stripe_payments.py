@@ -70,7 +70,9 @@ def test_manual_capture_takes_a_part_and_releases_the_rest(client):
     charge = client.v1.charges.retrieve(captured.latest_charge)
     assert (intent.status, intent.amount_capturable) == ("requires_capture", 5000)
     assert (captured.status, captured.amount_received, captured.amount_capturable) == ("succeeded", 2000, 0)
-    assert (charge.amount, charge.amount_captured, charge.amount_refunded) == (5000, 2000, 0)
+    assert (charge.amount, charge.amount_captured, charge.amount_refunded) == (5000, 2000, 3000)
+    released = client.v1.refunds.list({"payment_intent": intent.id}).data
+    assert [(one.amount, one.status, one.balance_transaction) for one in released] == [(3000, "succeeded", None)]
     assert client.v1.refunds.create({"payment_intent": intent.id}).amount == 2000
 
 

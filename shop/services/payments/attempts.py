@@ -17,7 +17,7 @@ from shop.models.repair import Repair
 from shop.models.workflow import State
 from shop.services import appointments, ledger
 from shop.services.events import hold, record
-from shop.services.payments import held, keys
+from shop.services.payments import held, keys, unanswered
 from shop.services.payments.gateway import Order, Snapshot, gateway_of
 from shop.services.payments.settle import Seen, captured, record_fact, settle_by
 
@@ -46,7 +46,7 @@ def amount_due(repair: Repair, purpose: Purpose | str) -> int:
         return asked.amount if asked is not None and held.is_offered(asked) else 0
     balance = ledger.repair_balance(repair)
     if purpose != Purpose.DEPOSIT:
-        return max(balance.owed - held.amount_held(repair), 0)
+        return max(balance.owed - held.amount_held(repair) - unanswered.amount_under_way(repair), 0)
     booking = appointments.find_booking(repair)
     if booking is not None and booking.due_now:
         # What was said at booking holds, whatever the rule has become.
@@ -103,6 +103,10 @@ def open_payment(payment_id: int) -> Opened:
         return told[-1]
 
     payment = settle_by(payment_id, ask)
+    if not told:
+        # Its provider knows it no more: that stays on record, and the way is free for another.
+        db.session.commit()
+        raise Invalid({"payment": _("This payment was not finished in time. Begin a new one.")})
     return Opened(payment, told[-1])
 
 
@@ -136,13 +140,19 @@ def capture_payment(payment_id: int, *, amount: int | None = None) -> Payment:
 
 
 def cancel_payment(payment_id: int) -> Payment:
-    """Gives an attempt up. If the money has come meanwhile, the payment is paid and not cancelled."""
+    """Gives an attempt up. If the money has come meanwhile, the payment is paid and not cancelled.
+
+    Raises ProviderDown and ProviderRefused while that is unknown.
+    """
 
     def ask(payment: Seen) -> Snapshot | None:
-        if payment.provider_ref is None or payment.state not in OPEN:
+        if payment.state not in OPEN:
             return None
-        gateway = gateway_of(payment.provider)
-        return gateway.cancel(payment.provider_ref, idempotency_key=payment.idempotency_key("cancel"))
+        found = unanswered.find(payment)
+        ref = found.ref if found else payment.provider_ref
+        if ref is None:
+            return None
+        return gateway_of(payment.provider).cancel(ref, idempotency_key=payment.idempotency_key("cancel"))
 
     payment = settle_by(payment_id, ask)
     if payment.provider_ref is None and payment.state in OPEN:

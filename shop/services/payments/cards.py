@@ -11,11 +11,12 @@ from shop import database
 from shop.extensions import db
 from shop.models.actor import CUSTOMER, SYSTEM, Actor
 from shop.models.base import utc_now
-from shop.models.errors import Invalid, NotFound
+from shop.models.errors import Invalid, NotFound, ProviderRefused
 from shop.models.payment import Provider
 from shop.models.repair import Repair
 from shop.models.stored_card import CANCELLED, MANDATE_VERSION, CardState, StoredCard, card_key
 from shop.models.workflow import State
+from shop.services import ledger
 from shop.services.events import hold, record
 from shop.services.payments import keys
 from shop.services.payments.gateway import CardSnapshot, vault_of
@@ -57,6 +58,11 @@ def is_offered(repair: Repair) -> bool:
     return repair.is_open and Provider.STRIPE in keys.in_use().online_providers
 
 
+def can_be_charged(repair: Repair) -> bool:
+    """For approved work that is still owed, also once the device has left the house."""
+    return repair.status != State.CANCELLED and Provider.STRIPE in keys.in_use().online_providers
+
+
 def start_card(repair: Repair) -> StoredCard:
     """Writes down that the customer agrees to have a card kept; the repair is locked, the caller commits.
 
@@ -90,7 +96,12 @@ def open_card(card_id: int) -> Opened:
         told.append(vault_of().read_setup(seen.setup_ref) if seen.setup_ref else _opened(seen))
         return told[-1]
 
-    card = _settle_by(card_id, ask)
+    try:
+        card = _settle_by(card_id, ask)
+    except ProviderRefused as error:
+        if error.reason == "resource_missing":
+            _give_up(card_id)
+        raise
     return Opened(card, told[-1].client_secret)
 
 
@@ -163,6 +174,27 @@ def find_id(*, setup_ref: str = "", method_ref: str = "", key: str = "") -> int 
         if name and (found := db.session.scalar(select(StoredCard.id).where(column == name).limit(1))):
             return found
     return None
+
+
+def remove_needless(repair_id: int) -> None:
+    """Lets go of the card of a repair that has ended and owes nothing; the caller commits. Twice is harmless."""
+    repair = db.session.get(Repair, repair_id, with_for_update={"of": Repair}, populate_existing=True)
+    card = repair and find_ready(repair)
+    if not repair or not card:
+        return
+    if repair.status == State.CANCELLED or (not repair.is_open and ledger.repair_balance(repair).owed <= 0):
+        hold(repair)
+        _remove(card, repair, SYSTEM)
+
+
+def _give_up(card_id: int) -> None:
+    """Stripe does not know this place any more, such as after a change of keys: the next yes begins another."""
+    db.session.rollback()
+    card = _lock(card_id)
+    if card.state in _UNFINISHED:
+        card.state, card.failure_code = CardState.FAILED, CANCELLED
+        card.version += 1
+        db.session.commit()
 
 
 def _find_unfinished(repair: Repair) -> StoredCard | None:

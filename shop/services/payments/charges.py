@@ -1,6 +1,7 @@
 """Money for approved work, taken from a kept card while its owner is away."""
 
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import timedelta
 
 from flask_babel import gettext as _
 from sqlalchemy import func, select
@@ -13,16 +14,16 @@ from shop.models.base import utc_now
 from shop.models.errors import Declined, Invalid, ProviderDown, ProviderRefused
 from shop.models.payment import OPEN, Payment, PaymentState, Provider, Purpose
 from shop.models.repair import Repair
-from shop.models.stored_card import StoredCard
-from shop.services.payments import attempts, cards
+from shop.services.payments import attempts, cards, unanswered
 from shop.services.payments.gateway import Snapshot, gateway_of, vault_of
-from shop.services.payments.settle import Seen, record_fact, settle_by
+from shop.services.payments.settle import Seen, look, record_fact, settle, settle_by
 
 PERMISSION = "card.charge"
-_UNDER_WAY = (PaymentState.CREATED, PaymentState.PROCESSING)
 _OVER = (PaymentState.FAILED, PaymentState.CANCELLED)
 # Stripe forgets a key after a day or more: later the same key could take the money again.
 KEY_HOLDS = timedelta(hours=20)
+# Longer than the job of a charge tries by itself.
+JOBS_TRY = timedelta(minutes=15)
 # Somebody else asks the same at this moment: what comes of it is not known yet.
 _PASSING = frozenset({"idempotency_key_in_use", "lock_timeout"})
 
@@ -42,7 +43,7 @@ def start_charge(repair: Repair, approval: Approval, *, after: int, actor: Actor
     card = cards.find_ready(repair)
     if approval.state != ApprovalState.APPROVED:
         raise Invalid({"offer": _("The customer has not approved this.")})
-    if card is None or not cards.is_offered(repair):
+    if card is None or not cards.can_be_charged(repair):
         raise Invalid({"card": _("No card is kept for this repair that can be charged.")})
     amount = amount_of(repair, approval)
     if not amount:
@@ -54,11 +55,12 @@ def start_charge(repair: Repair, approval: Approval, *, after: int, actor: Actor
 
 
 def amount_of(repair: Repair, approval: Approval) -> int:
-    """What a charge comes to: the approved amount, and never more than is owed beside the charges under way."""
-    on_their_way = select(func.coalesce(func.sum(Payment.amount), 0)).where(
-        Payment.repair_id == repair.id, Payment.purpose == Purpose.APPROVED, Payment.state.in_(_UNDER_WAY)
-    )
-    left = attempts.amount_due(repair, Purpose.APPROVED) - int(db.session.scalar(on_their_way) or 0)
+    """What a charge comes to: the approved amount, and never more than is owed beside what is on its way."""
+    slow = select(func.coalesce(func.sum(Payment.amount), 0)).where(
+        Payment.repair_id == repair.id, Payment.state == PaymentState.PROCESSING,
+        Payment.purpose.not_in((Purpose.APPROVED, Purpose.HOLD)),
+    )  # fmt: skip
+    left = attempts.amount_due(repair, Purpose.APPROVED) - int(db.session.scalar(slow) or 0)
     return max(min(approval.amount, left), 0)
 
 
@@ -66,24 +68,24 @@ def charge_payment(payment_id: int) -> Payment:
     """Takes the money from the card; the caller has committed, and commits after. Twice takes it once.
 
     A bank's no is an outcome: the payment is then failed. Raises ProviderDown while what came of it is unknown. A card
-    that is removed after this was asked for still pays for it, unless Stripe has let go of it already.
+    that is removed after this was asked for still pays for it, unless Stripe has let go of it already. What is not owed
+    any more, was given up, or was asked for long ago is only looked for.
     """
     refusals: list[str] = []
 
     def ask(payment: Seen) -> Snapshot | None:
         if payment.provider_ref:
             return gateway_of(payment.provider).read(payment.provider_ref)
-        if payment.state not in OPEN or payment.state == PaymentState.FAILED:
+        if payment.state == PaymentState.FAILED:
             return None
         try:
-            customer_ref, method_ref, asked_at = _look_at_card(payment.id)
-            if utc_now() - asked_at > KEY_HOLDS:
-                return _found(payment.key, customer_ref)
-            order = attempts.order_of(payment, "charge")
-            return vault_of().charge(order, customer_ref=customer_ref, method_ref=method_ref)
+            if payment.state not in OPEN:
+                return unanswered.find(payment)
+            charged = unanswered.look_at(payment.id)
+            if charged.is_owed and utc_now() - charged.asked_at <= KEY_HOLDS:
+                return _sent(payment, charged)
+            return _found(payment)
         except (Declined, ProviderRefused) as error:
-            if error.reason in _PASSING:
-                raise ProviderDown(error.message) from error
             refusals.append(error.reason)
             return None
 
@@ -95,24 +97,54 @@ def charge_payment(payment_id: int) -> Payment:
     return payment
 
 
-def _found(key: str, customer_ref: str) -> Snapshot:
-    """A charge of long ago whose answer never came: looked for, and not sent again."""
-    found = vault_of().find_charge(key, customer_ref=customer_ref)
+def ask_again(payment_id: int) -> Payment:
+    """What has become of any payment, by its provider; a charge that was never answered goes on. The caller commits."""
+    seen = look(payment_id)
+    is_unanswered = seen.purpose == Purpose.APPROVED and seen.provider_ref is None
+    return charge_payment(payment_id) if is_unanswered else settle(payment_id)
+
+
+def go_on_with_unanswered(*, is_stopping: Callable[[], bool] = lambda: False) -> int:
+    """Goes on with charges that their jobs have given up on; returns how many are decided now. Commits by itself."""
+    with database.reading():
+        query = select(Payment.id).where(
+            Payment.purpose == Purpose.APPROVED, Payment.state == PaymentState.CREATED,
+            Payment.provider_ref.is_(None), Payment.created_at < utc_now() - JOBS_TRY,
+        )  # fmt: skip
+        found = list(db.session.scalars(query.order_by(Payment.id)))
+        db.session.rollback()
+    decided = 0
+    for payment_id in found:
+        if is_stopping():
+            break
+        try:
+            decided += charge_payment(payment_id).state != PaymentState.CREATED
+            db.session.commit()
+        except (ProviderDown, ProviderRefused):
+            db.session.rollback()
+    return decided
+
+
+def _sent(payment: Seen, charged: unanswered.Charged) -> Snapshot:
+    order = attempts.order_of(payment, "charge")
+    try:
+        return vault_of().charge(order, customer_ref=charged.customer_ref, method_ref=charged.method_ref)
+    except ProviderRefused as error:
+        if error.reason in _PASSING:
+            raise ProviderDown(error.message) from error
+        # The first try may have been heard, and only its answer lost.
+        try:
+            found = unanswered.find(payment)
+        except ProviderRefused as again:
+            raise ProviderDown(again.message) from again
+        if found is None:
+            raise
+        return found
+
+
+def _found(payment: Seen) -> Snapshot:
+    """A charge that is not to be sent any more: looked for."""
+    found = unanswered.find(payment)
     if found is None:
         raise ProviderRefused(_("This charge never reached Stripe. Begin a new one."), reason="never_sent")
     return found
-
-
-def _look_at_card(payment_id: int) -> tuple[str, str, datetime]:
-    """The names by which Stripe knows the card that this charge was asked of, and when it was asked."""
-    query = (
-        select(StoredCard.customer_ref, StoredCard.method_ref, Payment.created_at)
-        .join(Approval, Approval.card_id == StoredCard.id)
-        .join(Payment, Payment.id == Approval.payment_id)
-    )
-    with database.reading():
-        row = db.session.execute(query.where(Approval.payment_id == payment_id)).first()
-        db.session.rollback()
-    if row is None:
-        raise ProviderRefused(_("No card is kept for this repair that can be charged."), reason="no_card")
-    return row.customer_ref or "", row.method_ref or "", row.created_at

@@ -12,13 +12,23 @@ from typing import Protocol, cast
 from flask import current_app
 
 from shop.config import Settings
-from shop.models.errors import Declined, ProviderDown, ProviderRefused
+from shop.models.errors import Declined, ProviderDown, ProviderForgot, ProviderRefused
 from shop.models.ledger import Kind
 from shop.models.payment import DisputeState, PaymentState, Provider, RefundState
 from shop.models.stored_card import CardState
 from shop.services.payments.keys import in_use
 
-__all__ = ["Declined", "Gateway", "Order", "ProviderDown", "ProviderRefused", "Snapshot", "gateway_of", "vault_of"]
+__all__ = [
+    "Declined",
+    "Gateway",
+    "Order",
+    "ProviderDown",
+    "ProviderForgot",
+    "ProviderRefused",
+    "Snapshot",
+    "gateway_of",
+    "vault_of",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,12 +222,13 @@ def vault_of() -> CardVault:
 
 def gateway_of(provider: Provider | str) -> Gateway:
     """The one for this provider, with the keys of this shop. Raises ProviderRefused for one that is not offered."""
-    # Asked for first: other keys forget the gateways that were made with those before.
     settings = in_use()
-    made: dict[str, Gateway] = current_app.extensions.setdefault("shop_gateways", {})
-    if provider not in made:
-        made[provider] = _make(Provider(provider), settings)
-    return made[provider]
+    made: dict[str, tuple[Settings, Gateway]] = current_app.extensions.setdefault("shop_gateways", {})
+    known, gateway = made.get(provider, (None, None))
+    if known is not settings or gateway is None:
+        gateway = _make(Provider(provider), settings)
+        made[provider] = settings, gateway
+    return gateway
 
 
 def _make(provider: Provider, settings: Settings) -> Gateway:

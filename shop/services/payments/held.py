@@ -14,7 +14,7 @@ from shop.models.payment import OPEN, Payment, PaymentState, Provider, Purpose
 from shop.models.repair import Repair
 from shop.models.workflow import State
 from shop.services import appointments, ledger
-from shop.services.payments import keys
+from shop.services.payments import keys, unanswered
 from shop.services.payments.refunds import lock_payment
 from shop.services.payments.settle import record_fact
 
@@ -54,7 +54,7 @@ def ask_to_hold(repair: Repair, amount: int, *, actor: Actor) -> Payment:
     booking = appointments.find_booking(repair)
     if booking is not None and booking.held_until is not None and repair.status == State.EXPECTED:
         raise Invalid({"amount": _("This booking waits for its own payment. Hold an amount when it has come.")})
-    owed = 0 if repair.status == State.CANCELLED else ledger.repair_balance(repair).owed
+    owed = 0 if repair.status == State.CANCELLED else _free(repair)
     if not 0 < amount <= owed:
         raise Invalid({"amount": _("Hold at least a penny, and at most what is owed.")})
     found = find_open(repair)
@@ -77,7 +77,12 @@ def ask_to_hold(repair: Repair, amount: int, *, actor: Actor) -> Payment:
 
 def takeable(payment: Payment) -> int:
     """The most that may be taken of a hold: what the bank holds, and not more than is owed."""
-    return max(min(payment.amount, ledger.repair_balance(payment.repair).owed), 0) if payment.is_held else 0
+    return max(min(payment.amount, _free(payment.repair)), 0) if payment.is_held else 0
+
+
+def _free(repair: Repair) -> int:
+    """What is owed, beside what a kept card is being charged."""
+    return ledger.repair_balance(repair).owed - unanswered.amount_under_way(repair)
 
 
 def request_take(payment_id: int, amount: int | None = None, *, actor: Actor) -> None:

@@ -44,6 +44,7 @@ class _Seen:
     settings: Settings | None = None
     troubles: dict[str, str] = field(default_factory=dict)
     looks_again: float = 0.0
+    has_looked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +67,15 @@ def in_use() -> Settings:
     return _seen().settings or current_app.config["SETTINGS"]
 
 
+def look_now() -> Settings:
+    """The settings with the keys that are kept, as they are at this moment. One statement."""
+    look_again()
+    return in_use()
+
+
 def look_again() -> None:
-    """Forgets what this process knows: call it after the commit of a change."""
-    current_app.extensions.pop(_NAME, None)
+    """Has this process look before it uses a key: call it after the commit of a change."""
+    _known().looks_again = 0.0
 
 
 def held() -> list[Held]:
@@ -133,11 +140,23 @@ def _held(provider: Provider, settings: Settings, row: ProviderKeys | None, trou
     return Held(provider=provider, source="simulator" if provider in settings.simulated else "none")
 
 
+def _known() -> _Seen:
+    return current_app.extensions.setdefault(_NAME, _Seen())
+
+
 def _seen() -> _Seen:
-    seen: _Seen = current_app.extensions.setdefault(_NAME, _Seen())
-    if time.monotonic() >= seen.looks_again:
-        seen.looks_again = time.monotonic() + LOOK_EVERY_SECONDS
+    """At first every thread looks by itself; later one looks, and the others go on meanwhile."""
+    seen, now = _known(), time.monotonic()
+    if now < seen.looks_again:
+        return seen
+    if seen.has_looked:
+        seen.looks_again = now + LOOK_EVERY_SECONDS
+    try:
         _look(seen)
+    except Exception:
+        seen.looks_again = 0.0
+        raise
+    seen.looks_again, seen.has_looked = now + LOOK_EVERY_SECONDS, True
     return seen
 
 
@@ -147,7 +166,6 @@ def _look(seen: _Seen) -> None:
     if versions != seen.versions:
         seen.settings, seen.troubles = _with_kept({row.provider: row.sealed for row in rows if row.sealed})
         seen.versions = versions
-        current_app.extensions.pop("shop_gateways", None)
 
 
 def _rows() -> Sequence[Row]:

@@ -4,6 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -24,6 +25,7 @@ from shop.services.payments.gateway import (
     Movement,
     Order,
     ProviderDown,
+    ProviderForgot,
     ProviderRefused,
     RefundSnapshot,
     Snapshot,
@@ -78,6 +80,7 @@ _REFUND_STATES = {
     "FAILED": RefundState.FAILED,
     "CANCELLED": RefundState.FAILED,
 }
+_MISSING = ("INVALID_RESOURCE_ID", "RESOURCE_NOT_FOUND")
 _UNDECIDED = (PaymentState.CREATED, PaymentState.ACTION_NEEDED, PaymentState.AUTHORISED)
 
 
@@ -125,14 +128,16 @@ class PayPalGateway:
         return self._snapshot(self._call("POST", "/v2/checkout/orders", body, key=order.idempotency_key))
 
     def read(self, ref: str, *, disputed: bool = False) -> Snapshot:
-        return self._snapshot(self._call("GET", f"/v2/checkout/orders/{ref}"), disputed=disputed)
+        with _known():
+            return self._snapshot(self._call("GET", f"/v2/checkout/orders/{ref}"), disputed=disputed)
 
     def confirm(self, ref: str, *, idempotency_key: str, method: str, return_url: str) -> Snapshot:
         raise ProviderRefused(_("PayPal asks its customers itself."), reason="not_supported")
 
     def capture(self, ref: str, *, idempotency_key: str, amount: int | None = None) -> Snapshot:
         try:
-            self._call("POST", f"/v2/checkout/orders/{ref}/capture", {}, key=idempotency_key)
+            with _known():
+                self._call("POST", f"/v2/checkout/orders/{ref}/capture", {}, key=idempotency_key)
         except ProviderRefused as error:
             if error.reason != "ORDER_ALREADY_CAPTURED":
                 raise
@@ -282,6 +287,17 @@ def amount_of(money: dict) -> int:
     if amount != amount.to_integral_value():
         raise ValueError(f"{money['value']} {money['currency_code']} has parts of a minor unit")
     return int(amount)
+
+
+@contextmanager
+def _known():
+    """Inside, nothing but an order is named: what is missing is that. One that nobody agreed to ends after hours."""
+    try:
+        yield
+    except ProviderRefused as error:
+        if error.reason in _MISSING:
+            raise ProviderForgot(_("PayPal does not know this payment any more."), reason=error.reason) from error
+        raise
 
 
 def _is_passing(response: requests.Response) -> bool:

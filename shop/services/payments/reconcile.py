@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 
 import structlog
-from sqlalchemy import func, or_, select
+from sqlalchemy import and_, func, or_, select
 
 from shop import database
 from shop.extensions import db
@@ -15,7 +15,7 @@ from shop.models.ledger import Account, Kind, LedgerEntry, LedgerTransaction, pa
 from shop.models.payment import INVENTED, UNDECIDED, Payment, PaymentState, Provider, Purpose, Reconciliation
 from shop.services import ledger
 from shop.services.payments import attempts
-from shop.services.payments.gateway import Line, ProviderDown, ProviderRefused, gateway_of
+from shop.services.payments.gateway import Line, ProviderRefused, gateway_of
 from shop.services.payments.settle import settle
 
 log = structlog.get_logger(__name__)
@@ -25,6 +25,7 @@ PATIENCE = timedelta(hours=1)
 GIVEN_UP_AFTER = timedelta(days=1)
 HELD_OPEN_FOR = timedelta(days=7)
 _AT_ONCE = 500
+_NOT_AGREED = (PaymentState.CREATED, PaymentState.ACTION_NEEDED, PaymentState.FAILED)
 _BOOKED = (Kind.PAYMENT, Kind.REFUND, Kind.REFUND_FAILED, Kind.DISPUTE, Kind.DISPUTE_WON)
 # The list names the payment but not what we call the movement.
 _BY_PAYMENT = (Kind.DISPUTE, Kind.DISPUTE_WON)
@@ -39,12 +40,20 @@ def reconcile(provider: Provider | str, day: date) -> Reconciliation:
     provider = Provider(provider)
     lines = _list(provider, day)
     lonely = _not_listed(provider, day, lines)
-    asked = {*_differing(provider, lines), *(payment_id for _, payment_id in lonely), *_forgotten(provider, day)}
-    settled = sum(_ask(payment_id) for payment_id in sorted(asked))
-    _give_up_unopened(provider)
+    asked = dict.fromkeys((*(payment_id for _, payment_id in lonely), *_forgotten(provider, day)), "")
+    asked |= _differing(provider, lines)
+    settled, refused = 0, []
+    for payment_id, ref in sorted(asked.items()):
+        try:
+            settled += _ask(payment_id, ref=ref)
+        except ProviderRefused as error:
+            # Nobody's fault but this one's: the others are compared all the same.
+            db.session.rollback()
+            refused.append(f"Payment {payment_id}: {provider} does not tell what became of it ({error.reason}).")
+    _give_up_old(provider)
     _book_payouts(provider, lines)
     with database.reading():
-        differences = [*_differences(provider, lines), *(words for words, _ in lonely)]
+        differences = [*_differences(provider, lines), *(words for words, _ in lonely), *refused]
         db.session.rollback()
     row = Reconciliation(
         provider=provider, day=day, at=utc_now(), compared=len(lines), settled=settled, found=len(differences),
@@ -67,7 +76,8 @@ def reconcile_due(
             continue
         try:
             done.append(reconcile(provider, yesterday))
-        except (ProviderDown, ProviderRefused):
+        except Exception:
+            # The other provider's day is compared all the same.
             db.session.rollback()
             log.warning("reconciliation_failed", provider=provider, exc_info=True)
     return done
@@ -86,10 +96,10 @@ def _list(provider: Provider, day: date) -> list[Line]:
     return list(gateway_of(provider).list_day(day))
 
 
-def _ask(payment_id: int) -> bool:
-    """True if asking changed something."""
+def _ask(payment_id: int, *, ref: str) -> bool:
+    """True if asking changed something. `ref` names the attempt there, where it is known and we may not know it."""
     before = _version(payment_id)
-    payment = settle(payment_id, disputed=True)
+    payment = settle(payment_id, ref=ref, disputed=True)
     changed = payment.version != before
     db.session.commit()
     return changed
@@ -102,11 +112,12 @@ def _version(payment_id: int) -> int | None:
     return version
 
 
-def _differing(provider: Provider, lines: list[Line]) -> set[int]:
-    """The payments of lines that are not in our books as they are there."""
+def _differing(provider: Provider, lines: list[Line]) -> dict[int, str]:
+    """The payments of lines that are not in our books as they are there, with the provider's name of each attempt."""
     with database.reading():
         payments = _payments_of(provider, lines)
-        differing = {payments[line.ref] for line, _ in _compared(provider, lines) if line.ref in payments}
+        compared = _compared(provider, lines)
+        differing = {payments[line.ref]: line.attempt_ref for line, _ in compared if line.ref in payments}
         db.session.rollback()
     return differing
 
@@ -242,22 +253,35 @@ def _forgotten(provider: Provider, day: date) -> list[int]:
     return found
 
 
-def _give_up_unopened(provider: Provider) -> None:
-    """Attempts that the provider never opened, or whose answer never came: nobody holds what it takes to pay them."""
+def _give_up_old(provider: Provider) -> None:
+    """Attempts that the provider never opened, or whose answer never came: nobody holds what it takes to pay them.
+
+    And what was to be held, and nobody agreed to.
+    """
     with database.reading():
         query = select(Payment.id).where(
             Payment.provider == provider,
-            Payment.state.in_(UNDECIDED),
-            Payment.provider_ref.is_(None),
-            Payment.created_at < utc_now() - GIVEN_UP_AFTER,
-            # A hold waits for its customer to come by the link.
-            or_(Payment.purpose != Purpose.HOLD, Payment.created_at < utc_now() - HELD_OPEN_FOR),
-        )
+            or_(
+                and_(
+                    Payment.state.in_(UNDECIDED), Payment.provider_ref.is_(None), Payment.purpose != Purpose.HOLD,
+                    Payment.created_at < utc_now() - GIVEN_UP_AFTER,
+                ),
+                # Waits for its customer to come by the link.
+                and_(
+                    Payment.state.in_(_NOT_AGREED), Payment.purpose == Purpose.HOLD,
+                    Payment.created_at < utc_now() - HELD_OPEN_FOR,
+                ),
+            ),
+        )  # fmt: skip
         found = list(db.session.scalars(query))
         db.session.rollback()
     for payment_id in found:
-        attempts.cancel_payment(payment_id)
-        db.session.commit()
+        try:
+            attempts.cancel_payment(payment_id)
+            db.session.commit()
+        except ProviderRefused:
+            db.session.rollback()
+            log.warning("payment_not_given_up", payment=payment_id, exc_info=True)
 
 
 def _book_payouts(provider: Provider, lines: list[Line]) -> None:

@@ -10,7 +10,7 @@ from shop import database
 from shop.extensions import db
 from shop.models.actor import SYSTEM, Actor
 from shop.models.base import utc_now
-from shop.models.errors import Declined, NotFound
+from shop.models.errors import Declined, NotFound, ProviderForgot
 from shop.models.ledger import (
     Kind,
     Posting,
@@ -48,6 +48,8 @@ from shop.services.payments.gateway import DisputeSnapshot, RefundSnapshot, Snap
 MOST_TRIES = 5
 # Of a card that was charged while its owner was away: only they can answer.
 BANK_ASKS = "authentication_required"
+# By its provider, where nobody paid in time.
+FORGOTTEN = "forgotten"
 _MOVED = (RefundState.ACCEPTED, RefundState.SETTLED)
 _CLOSED = (DisputeState.WON, DisputeState.LOST)
 _LOOK = (
@@ -105,16 +107,26 @@ def settle(payment_id: int, *, ref: str = "", disputed: bool = False) -> Payment
 
 
 def settle_by(payment_id: int, ask: Callable[[Seen], Snapshot | None]) -> Payment:
-    """The same with another way to ask, such as to capture first. `ask` runs without a lock."""
+    """The same with another way to ask, such as to capture first. `ask` runs without a lock.
+
+    An open attempt that its provider does not know any more is over; of one that was paid, it raises ProviderForgot.
+    """
     for _ in range(MOST_TRIES):
-        seen = look(payment_id)
-        with wire.about(payment_id):
-            snapshot = None if is_invented(seen.provider_ref) else ask(seen)
+        seen, is_forgotten = look(payment_id), False
+        try:
+            with wire.about(payment_id):
+                snapshot = None if is_invented(seen.provider_ref) else ask(seen)
+        except ProviderForgot:
+            if seen.state == PaymentState.PAID:
+                raise
+            snapshot, is_forgotten = None, seen.state in OPEN
         payment = _lock(payment_id)
         # What another has written meanwhile may be newer than what we were told.
         if payment.version == seen.version:
             if snapshot is not None:
                 _bring_to(payment, snapshot)
+            elif is_forgotten:
+                _end_forgotten(payment)
             return payment
         db.session.rollback()
     raise Unfinished(f"payment {payment_id} changed each time it was asked about")
@@ -195,6 +207,13 @@ def _bring_to(payment: Payment, snapshot: Snapshot) -> None:
     db.session.flush()
 
 
+def _end_forgotten(payment: Payment) -> None:
+    """Where its money comes all the same, such as under keys that are back, it is paid by that."""
+    payment.state, payment.failure_code, payment.settled_at = PaymentState.CANCELLED, FORGOTTEN, utc_now()
+    payment.version += 1
+    record_fact("payment.cancelled", payment, reason=FORGOTTEN)
+
+
 def _facts(payment: Payment) -> tuple:
     """All that can change, so that a call that changes nothing leaves no trace."""
     own = tuple(getattr(payment, column.key) for column in Payment.__table__.columns)
@@ -229,13 +248,12 @@ def _bring_money(payment: Payment, snapshot: Snapshot) -> None:
     for refund in snapshot.refunds:
         _bring_refund(payment, refund)
     payment.refunded = sum(refund.amount for refund in payment.refunds if refund.state in _MOVED)
-    for dispute in snapshot.disputes:
-        _bring_dispute(payment, dispute)
+    won_back = [_bring_dispute(payment, dispute) for dispute in snapshot.disputes]
     if became_paid:
         record_fact("payment.settled", payment, amount=payment.captured)
         supersede(payment)
         confirm_if_paid(payment.repair)
-    _look_for_trouble(payment, became_paid)
+    _look_for_trouble(payment, has_come=became_paid or any(won_back))
 
 
 def _bring_state(payment: Payment, snapshot: Snapshot) -> bool:
@@ -278,13 +296,13 @@ def supersede(payment: Payment) -> None:
         record_fact("payment.superseded", other, by=payment.id)
 
 
-def _look_for_trouble(payment: Payment, became_paid: bool) -> None:
-    """Money that has come and is not owed: a person decides what becomes of it."""
+def _look_for_trouble(payment: Payment, *, has_come: bool) -> None:
+    """Money that has come, or come back, and is not owed: a person decides what becomes of it."""
     repair = payment.repair
     balance = ledger.repair_balance(repair)
-    if became_paid and repair.status == State.CANCELLED and balance.owed < 0:
+    if has_come and repair.status == State.CANCELLED and balance.owed < 0:
         note_fault(payment, Fault.LATE, "payment.late")
-    elif became_paid and balance.owed < 0:
+    elif has_come and balance.owed < 0:
         note_fault(payment, Fault.OVERPAID, "payment.overpaid", surplus=-balance.owed)
     elif balance.owed >= 0:
         forget_surplus(repair)
@@ -341,7 +359,8 @@ def _find_refund(payment: Payment, told: RefundSnapshot) -> Refund:
     return made
 
 
-def _bring_dispute(payment: Payment, told: DisputeSnapshot) -> None:
+def _bring_dispute(payment: Payment, told: DisputeSnapshot) -> bool:
+    """True if its money has come back by this."""
     dispute = next((each for each in payment.disputes if each.provider_ref == told.ref), None)
     was = dispute.state if dispute else None
     if dispute is None:
@@ -364,6 +383,8 @@ def _bring_dispute(payment: Payment, told: DisputeSnapshot) -> None:
         if told.state == DisputeState.LOST and taken > 0:
             _post_once(payment, f"dispute:{told.ref}:lost", Kind.DISPUTE_LOST, dispute_lost_posting(taken))
         record_fact("payment.dispute_closed", payment, amount=told.amount, outcome=told.state)
+        return told.state == DisputeState.WON
+    return False
 
 
 def note_fault(payment: Payment, fault: Fault, verb: str, **facts) -> None:

@@ -20,6 +20,7 @@ from shop.services.payments.gateway import (
     Movement,
     Order,
     ProviderDown,
+    ProviderForgot,
     ProviderRefused,
     RefundSnapshot,
     Snapshot,
@@ -105,13 +106,14 @@ class StripeGateway:
             )
 
     def read(self, ref: str, *, disputed: bool = False) -> Snapshot:
-        with _translated():
+        with _known(), _translated():
             intent = self.client.v1.payment_intents.retrieve(ref, _EXPANDED)
             charge = _charge(intent)
             refunds: tuple = ()
             disputes: tuple = ()
             if charge and charge.captured:
-                refunds = tuple(self.client.v1.refunds.list({"payment_intent": ref, "limit": 100}).auto_paging_iter())
+                listed = self.client.v1.refunds.list({"payment_intent": ref, "limit": 100}).auto_paging_iter()
+                refunds = _without_release(intent, tuple(listed))
             if charge and "disputed" in charge and charge.disputed:
                 disputes = tuple(self.client.v1.disputes.list({"payment_intent": ref}).auto_paging_iter())
             return self._snapshot(intent, refunds, disputes)
@@ -124,13 +126,13 @@ class StripeGateway:
 
     def capture(self, ref: str, *, idempotency_key: str, amount: int | None = None) -> Snapshot:
         params = {} if amount is None else {"amount_to_capture": amount}
-        with _settled_before(), _translated():
+        with _settled_before(), _known(), _translated():
             self.client.v1.payment_intents.capture(ref, params, {"idempotency_key": idempotency_key})
         return self.read(ref)
 
     def cancel(self, ref: str, *, idempotency_key: str) -> Snapshot:
         params = {"cancellation_reason": "abandoned"}
-        with _settled_before(), _translated():
+        with _settled_before(), _known(), _translated():
             self.client.v1.payment_intents.cancel(ref, params, {"idempotency_key": idempotency_key})
         return self.read(ref)
 
@@ -241,6 +243,28 @@ def _settled_before():
     except ProviderRefused as error:
         if error.reason not in _SETTLED_BEFORE:
             raise
+
+
+@contextmanager
+def _known():
+    """Inside, nothing but an attempt is named: what is missing is that."""
+    try:
+        yield
+    except ProviderRefused as error:
+        if error.reason == "resource_missing":
+            raise ProviderForgot(_("Stripe does not know this payment any more."), reason=error.reason) from error
+        raise
+
+
+def _without_release(intent, refunds: tuple) -> tuple:
+    """Where a part was captured, Stripe lists what it let go of as a refund, too: no money of ours goes back by it."""
+    rest = intent.amount - intent.amount_received
+    released = [
+        refund.id for refund in refunds
+        if refund.amount == rest and not refund.balance_transaction and not _metadata(refund, "refund")
+    ]  # fmt: skip
+    # The newest stands first: the oldest was made with the capture.
+    return tuple(refund for refund in refunds if not released or refund.id != released[-1])
 
 
 @contextmanager

@@ -138,6 +138,7 @@ async function startCard(agree, form) {
   }, { capture: true });
   submitted(agree, async () => {
     opened = await post(agree);
+    if (!opened.client_secret && !opened.return_url) throw new Error(place.dataset.trouble);
     if (!opened.client_secret) return void location.assign(opened.return_url);
     elements = stripe.elements({
       clientSecret: opened.client_secret,

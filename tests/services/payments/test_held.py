@@ -14,8 +14,9 @@ from shop.models.event import Delivery, DeliveryState, Event
 from shop.models.payment import Payment, PaymentState, Purpose
 from shop.models.workflow import State
 from shop.services import booking_payments, counter, documents, drawers, ledger, ledger_check, repairs, undo
-from shop.services.payments import attempts, held, webhooks
+from shop.services.payments import attempts, charges, held, refunds, webhooks
 from shop.services.payments.reconcile import HELD_OPEN_FOR, reconcile
+from tests.cards import Wallet, approve
 
 DAY = 86_400
 
@@ -92,6 +93,63 @@ def test_a_part_is_taken_and_the_rest_let_go(till, hold, take, iphone, verbs):
     assert ledger.repair_balance(iphone).owed == 8_000
     assert verbs()[-2:] == ["payment.take_asked", "payment.settled"]
     assert ledger_check.verify() == []
+
+
+@pytest.mark.parametrize("amount", [12_000, 5_000, 100])
+def test_what_stripe_lets_go_of_is_no_refund_of_ours(till, hold, take, iphone, manager, amount):
+    """Its list of refunds holds the rest of a partial capture, too."""
+    payment = take(hold(), amount)
+    before = (payment.refunded, list(payment.refunds), ledger.repair_balance(iphone).owed)
+
+    refund = refunds.request_refund(payment.id, amount, "Not mended", actor=manager.actor)
+    db.session.commit()
+    refunds.send_refund(refund.id)
+    db.session.commit()
+
+    assert before == (0, [], 20_000 - amount)
+    assert (refund.state, payment.refunded, len(payment.refunds)) == ("settled", amount, 1)
+    assert till.books("stripe") == till.balance("stripe") == -payment.fee
+    assert reconcile("stripe", datetime.now(UTC).date()).found == 0
+
+
+def test_what_a_kept_card_is_being_charged_is_neither_held_nor_taken(till, hold, iphone, front_desk):
+    Wallet(till).keep(iphone)
+    charges.start_charge(repairs.lock_repair(iphone.number), approve(iphone), after=0, actor=CUSTOMER)
+    db.session.commit()
+
+    with pytest.raises(Invalid, match="Hold at least"):
+        ask(iphone, 24_900, front_desk)
+    db.session.rollback()
+    payment = hold(20_000)
+    iphone.total -= 4_000
+    db.session.commit()
+
+    assert held.takeable(payment) == 16_000
+
+
+def test_a_hold_is_asked_for_no_more_once_the_repair_is_closed_or_costs_less(till, iphone, front_desk, manager):
+    ask(iphone, 15_000, front_desk)
+    asked = booking_payments.asked_now(iphone)
+    iphone.total = 9_000
+    db.session.commit()
+
+    assert asked == ("hold", 15_000)
+    assert booking_payments.asked_now(iphone) == ("balance", 9_000)
+
+
+def test_a_hold_that_nobody_agreed_to_is_given_up_in_the_end(till, iphone, front_desk):
+    ask(iphone, 15_000, front_desk)
+    opened = till.start(iphone, purpose="hold")
+    today = datetime.now(UTC).date()
+    reconcile("stripe", today)
+    kept = opened.payment.state
+    opened.payment.created_at = utc_now() - HELD_OPEN_FOR - timedelta(minutes=1)
+    db.session.commit()
+
+    reconcile("stripe", today)
+
+    assert (kept, till.settle(opened.payment).state) == (PaymentState.CREATED, PaymentState.CANCELLED)
+    assert booking_payments.asked_now(iphone) == ("balance", 20_000)
 
 
 def test_what_was_taken_has_its_receipt_and_the_rest_its_invoice(till, hold, take, iphone):

@@ -10,7 +10,7 @@ from shop.extensions import db
 from shop.models.errors import Invalid, NotAllowed, ProviderDown, ProviderRefused, WebhookRefused
 from shop.models.event import Event
 from shop.models.provider_keys import ProviderKeys
-from shop.services.payments import keys, signatures
+from shop.services.payments import keys, signatures, webhooks
 from shop.services.payments.gateway import gateway_of
 from shop.simulator.signatures import stripe_signature
 
@@ -159,6 +159,33 @@ def test_another_process_takes_a_change_up_after_a_while(owner, monkeypatch):
     now += keys.LOOK_EVERY_SECONDS
 
     assert STRIPE["STRIPE_SECRET_KEY"] == keys.in_use().STRIPE_SECRET_KEY
+
+
+def test_a_webhook_under_a_secret_that_another_process_took_a_moment_ago_is_taken(owner, monkeypatch, app):
+    now = time.monotonic()
+    monkeypatch.setattr(keys.time, "monotonic", lambda: now)
+    keys.look_again()
+    old = keys.in_use().STRIPE_WEBHOOK_SECRET
+    keys.save("stripe", STRIPE, actor=owner.actor)
+    db.session.commit()
+    at, body = int(time.time()), b'{"id": "evt_1", "type": "ping"}'
+
+    def signed(secret: str) -> dict:
+        return {"Stripe-Signature": stripe_signature(secret, body, at)}
+
+    assert webhooks.take("stripe", signed(STRIPE["STRIPE_WEBHOOK_SECRET"]), body)
+    with pytest.raises(WebhookRefused):
+        webhooks.take("stripe", signed(old), body)
+
+
+def test_a_forged_webhook_costs_no_connection(keep, app):
+    keep("stripe", STRIPE)
+    gateway = gateway_of("stripe")
+
+    with pytest.raises(WebhookRefused):
+        webhooks.take("stripe", {"Stripe-Signature": stripe_signature("whsec_wrong", BODY, int(time.time()))}, BODY)
+
+    assert gateway_of("stripe") is gateway
 
 
 def test_keys_that_cannot_be_opened_are_named_and_stop_nothing(keep, app, monkeypatch):
