@@ -114,7 +114,8 @@ def test_what_stripe_lets_go_of_is_no_refund_of_ours(till, hold, take, iphone, m
 
 def test_what_a_kept_card_is_being_charged_is_neither_held_nor_taken(till, hold, iphone, front_desk):
     Wallet(till).keep(iphone)
-    charges.start_charge(repairs.lock_repair(iphone.number), approve(iphone), after=0, actor=CUSTOMER)
+    approval = approve(iphone)
+    charges.start_charge(repairs.lock_repair(iphone.number), approval, after=0, actor=CUSTOMER)
     db.session.commit()
 
     with pytest.raises(Invalid, match="Hold at least"):
