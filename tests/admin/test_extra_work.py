@@ -137,6 +137,34 @@ def test_staff_see_that_the_bank_wants_the_customer(desk, iphone, wallet):  # no
     assert "Charge the card ending 3184" in page
 
 
+def test_staff_are_told_what_became_of_a_charge(desk, iphone, wallet, session):  # noqa: F811
+    wallet.keep(iphone, ASKS_EACH_TIME)
+    where = path(iphone, f"/offers/{approve(iphone).id}/charge")
+    desk.post(where, data={"after": "0"})
+    iphone.customer.email = ""
+    session.commit()
+    asked = text_of(desk.get(path(iphone)).text)
+    desk.post(f"/admin/payments/{only(Payment).id}/give-up")
+
+    page = text_of(desk.get(path(iphone)).text)
+
+    assert "The bank wants to ask the customer. There is no e-mail: send them the link to pay." in asked
+    assert "Given up: nothing was taken from the card" in page
+    assert "is on its way" not in page
+
+
+def test_a_card_that_stripe_knows_no_more_is_not_called_declined(desk, iphone, wallet):  # noqa: F811
+    card = wallet.keep(iphone)
+    where = path(iphone, f"/offers/{approve(iphone).id}/charge")
+    wallet.stripe.v1.payment_methods.detach(card.method_ref)
+
+    desk.post(where, data={"after": "0"})
+
+    page = text_of(desk.get(path(iphone)).text)
+    assert "The card could not be charged, nothing was taken" in page
+    assert "The bank refused" not in page
+
+
 def test_a_stripe_that_does_not_answer_is_said(desk, iphone, wallet, app, monkeypatch):  # noqa: F811
     wallet.keep(iphone)
     where = path(iphone, f"/offers/{approve(iphone).id}/charge")

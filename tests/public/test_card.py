@@ -47,6 +47,39 @@ def test_the_script_is_told_how_to_go_on(stranger, iphone, wallet):
     assert told["return_url"].endswith(path(iphone, f"/return?card={card.key}"))
 
 
+def test_a_second_press_after_a_cut_network_is_told_the_same(stranger, iphone, wallet):
+    """The page sends the key of its form again; the first answer holds what nobody keeps."""
+    form = {"request_key": "a-key-of-this-form-1234"}
+
+    first, second = (stranger.post(path(iphone), data=form, headers=JSON) for _ in range(2))
+
+    assert (first.status_code, second.status_code) == (200, 200)
+    assert first.json["client_secret"] == second.json["client_secret"] != ""
+
+
+def test_a_place_for_a_card_that_stripe_forgot_makes_room_for_another(stranger, iphone, wallet):
+    stranger.post(path(iphone), headers=JSON)
+    first = stored().setup_ref
+    with wallet.till.simulator.app.extensions["simulator"].store.write() as tx:
+        tx.remove(first)
+
+    refused = stranger.post(path(iphone), headers=JSON)
+    again = stranger.post(path(iphone), headers=JSON)
+
+    assert (refused.status_code, again.status_code) == (422, 200)
+    assert first not in again.json["client_secret"]
+
+
+def test_each_offer_has_a_form_of_its_own(stranger, iphone, manager):
+    """The page is brought up to date in place, and what is typed stays: an answer must not go to another offer."""
+    first = approvals.offer_work(repairs.lock_repair(iphone.number), "Battery", 3_000, actor=manager.actor)
+    db.session.commit()
+
+    page = stranger.get(f"/track/{iphone.tracking_token}").text
+
+    assert f'id="offer-form-{first.id}" hx-preserve' in page
+
+
 def test_without_a_script_the_way_leads_to_the_simulators_page(stranger, iphone, wallet):
     answer = stranger.post(path(iphone))
 

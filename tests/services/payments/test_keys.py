@@ -1,9 +1,11 @@
 """Keys that the console keeps: sealed, judged like those of the environment, used by all that speaks to one."""
 
+import threading
 import time
 
 import pytest
 from sqlalchemy import select, text
+from sqlalchemy.exc import OperationalError
 
 from shop.config import load_settings
 from shop.extensions import db
@@ -186,6 +188,46 @@ def test_a_forged_webhook_costs_no_connection(keep, app):
         webhooks.take("stripe", {"Stripe-Signature": stripe_signature("whsec_wrong", BODY, int(time.time()))}, BODY)
 
     assert gateway_of("stripe") is gateway
+
+
+def test_threads_that_begin_together_all_see_what_is_kept(keep, app, monkeypatch):
+    keep("stripe", STRIPE)
+    app.extensions.pop("shop_provider_keys")
+    honest, seen = keys._rows, []
+
+    def slow():
+        found = honest()
+        time.sleep(0.2)
+        return found
+
+    def look() -> None:
+        with app.app_context():
+            seen.append(keys.in_use().STRIPE_SECRET_KEY)
+
+    monkeypatch.setattr(keys, "_rows", slow)
+    threads = [threading.Thread(target=look) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert seen == [STRIPE["STRIPE_SECRET_KEY"]] * 4
+
+
+def test_a_look_that_failed_is_made_again_at_once(keep, app, monkeypatch):
+    keep("stripe", STRIPE)
+    app.extensions.pop("shop_provider_keys")
+    honest = keys._rows
+
+    def away():
+        raise OperationalError("SELECT", {}, Exception("away"))
+
+    monkeypatch.setattr(keys, "_rows", away)
+    with pytest.raises(OperationalError):
+        keys.in_use()
+    monkeypatch.setattr(keys, "_rows", honest)
+
+    assert STRIPE["STRIPE_SECRET_KEY"] == keys.in_use().STRIPE_SECRET_KEY
 
 
 def test_keys_that_cannot_be_opened_are_named_and_stop_nothing(keep, app, monkeypatch):
