@@ -94,6 +94,7 @@ RIGHTS: dict[str, str] = {
     "repairs.take_held": "payment.take",
     "repairs.offer_work": "work.offer",
     "repairs.answer_offer": "work.decide",
+    "repairs.withdraw_offer": "work.offer",
     "repairs.charge_card": "card.charge",
     "repairs.remove_card": "card.remove",
     "payments.index": "payment.view",

@@ -3,12 +3,16 @@
 import html
 import re
 from dataclasses import dataclass
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
 
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from shop.models.base import utc_now
 from shop.models.catalogue import RepairType
-from shop.services import catalogue
+from shop.services import catalogue, slots
+from tests import factories
 
 LEILA = {"name": "Leila Haddad", "email": "leila@example.com", "phone": "07700 900418", "locale": "en"}
 
@@ -62,11 +66,21 @@ class Visitor:
         return self
 
     def free_slots(self) -> list[str]:
-        found = re.findall(r'name="slot" value="([^"]+)"(?![^>]*disabled)', self.page("service").text)
+        """Of the first open day after today: at any hour it has all of its times."""
+        page = self.page("service", query_string={"day": next_open_day().isoformat()})
+        found = re.findall(r'name="slot" value="([^"]+)"(?![^>]*disabled)', page.text)
         return [html.unescape(value) for value in found]
 
     def shown_total(self) -> str:
         return re.search(r'name="total" value="(\d+)"', self.page("review").text)[1]
+
+
+def next_open_day() -> date:
+    location, now = factories.location(), utc_now()
+    zone = ZoneInfo(location.zone)
+    views = slots.list_slots(location, "in_store", start=now, end=now + timedelta(days=7))
+    days = (view.start.astimezone(zone).date() for view in views)
+    return next(day for day in days if day > now.astimezone(zone).date())
 
 
 def device_id(name: str) -> int:
