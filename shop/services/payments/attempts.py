@@ -87,7 +87,7 @@ def open_payment(payment_id: int) -> Opened:
     """Lets the provider open the attempt, or looks at it again; the caller has committed, and commits after.
 
     Harmless when called again, also by many at once: they meet the same object there. Raises Invalid for one that was
-    given up before the provider heard of it.
+    given up before the provider heard of it, and for one that it knows no more: that it is over is committed here.
     """
     told: list[Snapshot] = []
 
