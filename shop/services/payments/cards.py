@@ -86,8 +86,8 @@ def start_card(repair: Repair) -> StoredCard:
 def open_card(card_id: int) -> Opened:
     """Has Stripe make the place for it, or looks at it again; the caller has committed, and commits after.
 
-    Harmless when called again. Raises ProviderDown, ProviderRefused, and Invalid for a card that is decided. That Stripe
-    knows the place no more is committed here.
+    Harmless when called again. Raises ProviderDown, ProviderRefused, and Invalid for a card that is decided. Where
+    Stripe knows the place no more, that is committed here.
     """
     told: list[CardSnapshot] = []
 
