@@ -55,18 +55,11 @@ def deliver(delivery: Owed) -> None:
 
     The outbox row commits together with the delivery, and its unique `delivery_id` refuses a second one.
     """
-    if delivery.event.verb == LINK_ASKED:
-        _deliver_link(delivery)
-        return
-    if delivery.event.verb == documents.ISSUED:
-        _deliver_document(delivery)
-        return
-    if delivery.event.verb == billing.REFUND_TOLD:
-        _deliver_refund(delivery)
-        return
-    if delivery.event.verb in (WORK_OFFERED, HOLD_ASKED):
-        _deliver_question(delivery)
-        return
+    _WAYS.get(delivery.event.verb, _deliver_state)(delivery)
+
+
+def _deliver_state(delivery: Owed) -> None:
+    """How the repair stands, or what became of its appointment or its payment."""
     repair = _repair_of(delivery)
     state = _state_of(delivery)
     template = _template(delivery.event.verb, state)
@@ -74,7 +67,7 @@ def deliver(delivery: Owed) -> None:
     if repair is None or reason:
         _skip(delivery, reason)
     elif not _is_written(delivery):
-        db.session.add(_write(delivery, repair, state, template))
+        _keep(delivery, repair, compose(repair, state, template=template))
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +172,7 @@ def _deliver_document(delivery: Owed) -> None:
     if repair is None or document is None or not repair.customer.email:
         _skip(delivery, "the customer has no e-mail" if repair and document else "the document is gone")
     elif not _is_written(delivery):
-        message = asdict(compose_document(repair, document))
-        del message["channel"]
-        db.session.add(OutboxMessage(delivery_id=delivery.id, repair_id=repair.id, **message))
+        _keep(delivery, repair, compose_document(repair, document))
 
 
 def compose_document(repair: Repair, document: Document) -> Message:
@@ -197,9 +188,7 @@ def _deliver_refund(delivery: Owed) -> None:
     if repair is None or refund is None or not repair.customer.email:
         _skip(delivery, "the customer has no e-mail" if repair and refund else "the refund is gone")
     elif not _is_written(delivery):
-        message = asdict(compose_refund(repair, refund))
-        del message["channel"]
-        db.session.add(OutboxMessage(delivery_id=delivery.id, repair_id=repair.id, **message))
+        _keep(delivery, repair, compose_refund(repair, refund))
 
 
 def compose_refund(repair: Repair, refund: Refund) -> Message:
@@ -225,9 +214,7 @@ def _deliver_question(delivery: Owed) -> None:
     elif asked is None:
         _skip(delivery, "it was answered or taken back before")
     elif not _is_written(delivery):
-        message = asdict(compose_question(repair, asked))
-        del message["channel"]
-        db.session.add(OutboxMessage(delivery_id=delivery.id, repair_id=repair.id, **message))
+        _keep(delivery, repair, compose_question(repair, asked))
 
 
 def _open_question(verb: str, body: dict) -> Approval | Payment | None:
@@ -310,10 +297,10 @@ def _reason_to_skip(delivery: Owed, repair: Repair | None, state: State, templat
     return ""
 
 
-def _write(delivery: Owed, repair: Repair, state: State, template: str) -> OutboxMessage:
-    message = asdict(compose(repair, state, template=template))
-    del message["channel"]
-    return OutboxMessage(delivery_id=delivery.id, repair_id=repair.id, **message)
+def _keep(delivery: Owed, repair: Repair, message: Message) -> None:
+    values = asdict(message)
+    del values["channel"]
+    db.session.add(OutboxMessage(delivery_id=delivery.id, repair_id=repair.id, **values))
 
 
 def _facts(repair: Repair, state: State, locale: str, plan: appointments.Plan | None) -> dict:
@@ -362,3 +349,13 @@ def _is_written(delivery: Owed) -> bool:
 @cache
 def _inliner() -> css_inline.CSSInliner:
     return css_inline.CSSInliner(load_remote_stylesheets=False, keep_style_tags=True)
+
+
+# Events with a way of their own; all others speak of the repair's state.
+_WAYS = {
+    LINK_ASKED: _deliver_link,
+    documents.ISSUED: _deliver_document,
+    billing.REFUND_TOLD: _deliver_refund,
+    WORK_OFFERED: _deliver_question,
+    HOLD_ASKED: _deliver_question,
+}
