@@ -1,5 +1,7 @@
 """The customer is asked by mail: may we do this too, may we have this held?"""
 
+import re
+
 import pytest
 from sqlalchemy import select
 
@@ -38,6 +40,12 @@ def mails() -> list[OutboxMessage]:
     return list(db.session.scalars(select(OutboxMessage).where(asks).order_by(OutboxMessage.id)))
 
 
+def button_link(mail: OutboxMessage) -> str:
+    """What is asked for is the mail's one button."""
+    (button,) = re.findall('<a [^>]*class="button"[^>]*>', mail.html)
+    return re.search('href="([^"]+)"', button)[1]
+
+
 def skipped(verb: str) -> list[str]:
     query = select(Delivery.error).join(Event).where(Event.verb == verb, Delivery.subscriber == MAIL)
     return list(db.session.scalars(query.order_by(Delivery.id)))
@@ -52,6 +60,8 @@ def test_an_offer_is_mailed_with_its_price_and_its_page(iphone, technician):
     assert "we found more to do: New <battery>, £49.00." in mail.text
     assert "New &lt;battery&gt;, £49.00." in mail.html
     assert f"/track/{iphone.tracking_token}\n" in mail.text
+    assert button_link(mail).endswith(f"/track/{iphone.tracking_token}")
+    assert "Answer on your page" in mail.html
     assert (mail.recipient, mails()) == ("hannah@example.com", [mail])
 
 
@@ -98,5 +108,5 @@ def test_an_amount_to_be_held_is_asked_for_once_and_again_where_it_changes(iphon
 
     assert first.subject == f"May we have £50.00 held on your card? {iphone.number}"
     assert "Nothing is taken now." in first.text
-    assert f"/track/{iphone.tracking_token}/pay" in first.html
+    assert button_link(first).endswith(f"/track/{iphone.tracking_token}/pay")
     assert "£70.00" in second.subject
