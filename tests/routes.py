@@ -305,40 +305,69 @@ def routes(app: Flask) -> list[Rule]:
 
 def make_world(repair: Repair, *, target: Staff, sign_in: SignIn | None = None) -> World:
     """`target` is who is acted upon, `sign_in` one of the person's own that may be ended."""
-    event = db.session.scalars(select(Event).where(Event.aggregate == f"repair:{repair.id}")).first()
+    owner_id = sign_in.staff_id if sign_in else target.id
     draft = start_draft(locale="en")
-    mailed = Delivery(event_id=event.id, subscriber="mail", ordering_key=event.aggregate, state=DeliveryState.DONE)
-    db.session.add(mailed)
+    paper = documents.issue_invoice(repair, actor=SYSTEM, mailed=False)
+    world = World(
+        number=repair.number,
+        token=repair.tracking_token,
+        draft=draft.token,
+        staff_id=target.id,
+        sign_in_id=sign_in.id if sign_in else 1,
+        document_id=paper.id,
+        document_number=documents.number_of(paper),
+        device_id=db.session.scalars(select(DeviceModel.id).order_by(DeviceModel.id)).first(),
+        **_told(repair),
+        **_typed(repair, owner_id),
+        **_time(repair, target),
+        **_money(repair, target),
+    )
+    db.session.commit()
+    return world
+
+
+def _kept(thing) -> int:
+    db.session.add(thing)
     db.session.flush()
+    return thing.id
+
+
+def _told(repair: Repair) -> dict[str, int]:
+    """A mail that went out, and one that nobody could send."""
+    event = db.session.scalars(select(Event).where(Event.aggregate == f"repair:{repair.id}")).first()
+    mailed = Delivery(event_id=event.id, subscriber="mail", ordering_key=event.aggregate, state=DeliveryState.DONE)
     message = OutboxMessage(
-        delivery_id=mailed.id, repair_id=repair.id, template="booking_confirmation", locale="en",
+        delivery_id=_kept(mailed), repair_id=repair.id, template="booking_confirmation", locale="en",
         recipient="hannah@example.com", subject="Booked", text="Booked.", html="<p>Booked.</p>",
     )  # fmt: skip
-    db.session.add(message)
-    absence = Absence(staff_id=target.id, kind="holiday", starts_at=utc_now(), ends_at=utc_now() + timedelta(days=2))
-    db.session.add(absence)
-    run = BulkRun(
-        staff_id=sign_in.staff_id if sign_in else target.id, act="priority", target="high", total=1, version=0
-    )
-    db.session.add(run)
-    db.session.flush()
-    db.session.add(BulkItem(run_id=run.id, place=0, repair_id=repair.id, before="3"))
     hold(repair)
     later = record("repair.noted", repair, actor=SYSTEM)
     db.session.flush()
     dead = Delivery(event_id=later.id, subscriber="mail", ordering_key=event.aggregate, state=DeliveryState.DEAD)
-    db.session.add(dead)
-    paper = documents.issue_invoice(repair, actor=SYSTEM, mailed=False)
+    return {"message_id": _kept(message), "delivery_id": _kept(dead)}
+
+
+def _typed(repair: Repair, owner_id: int) -> dict[str, int]:
+    """What the person has begun, saved or set going."""
+    run = BulkRun(staff_id=owner_id, act="priority", target="high", total=1, version=0)
+    db.session.add(BulkItem(run_id=_kept(run), place=0, repair_id=repair.id, before="3"))
     typed = StaffDraft(
-        staff_id=sign_in.staff_id if sign_in else target.id, form="repairs.note", record=repair.number,
-        address=f"/admin/repairs/{repair.number}/notes",
-    )  # fmt: skip
-    db.session.add(typed)
-    block = Block(
-        location_id=repair.location_id, starts_at=utc_now() + timedelta(days=2), ends_at=utc_now() + timedelta(days=3),
-        reason="Stocktaking",
-    )  # fmt: skip
-    db.session.add(block)
+        staff_id=owner_id, form="repairs.note", record=repair.number, address=f"/admin/repairs/{repair.number}/notes"
+    )
+    view = SavedView(slug="kept", name="Kept", owner_id=owner_id, is_shared=False, arguments="{}", version=0)
+    return {"run_id": run.id, "draft_id": _kept(typed), "view_id": _kept(view)}
+
+
+def _time(repair: Repair, target: Staff) -> dict[str, int]:
+    """Time that is not to be had: a person's, and the branch's."""
+    soon, later = utc_now() + timedelta(days=2), utc_now() + timedelta(days=3)
+    absence = Absence(staff_id=target.id, kind="holiday", starts_at=utc_now(), ends_at=soon)
+    block = Block(location_id=repair.location_id, starts_at=soon, ends_at=later, reason="Stocktaking")
+    return {"absence_id": _kept(absence), "block_id": _kept(block)}
+
+
+def _money(repair: Repair, target: Staff) -> dict[str, int | str]:
+    """A drawer that was counted, a payment, what a provider said, a card that was kept and work that was offered."""
     drawer = Drawer(
         location_id=repair.location_id, opened_by=target.id, float_amount=0, minimum_float=0, version=0,
         closed_by=target.id, closed_at=utc_now(), counted=0, expected=0, difference=0, banked=0,
@@ -355,31 +384,7 @@ def make_world(repair: Repair, *, target: Staff, sign_in: SignIn | None = None) 
     offer = Approval(
         repair_id=repair.id, text="New battery", amount=4_900, currency="GBP", state="declined", offered_by="system"
     )
-    db.session.add_all((drawer, payment, heard, card, offer))
-    owner_id = sign_in.staff_id if sign_in else target.id
-    view = SavedView(slug="kept", name="Kept", owner_id=owner_id, is_shared=False, arguments="{}", version=0)
-    db.session.add(view)
-    db.session.commit()
-    return World(
-        number=repair.number,
-        token=repair.tracking_token,
-        draft=draft.token,
-        staff_id=target.id,
-        sign_in_id=sign_in.id if sign_in else 1,
-        message_id=message.id,
-        delivery_id=dead.id,
-        absence_id=absence.id,
-        view_id=view.id,
-        draft_id=typed.id,
-        block_id=block.id,
-        run_id=run.id,
-        drawer_id=drawer.id,
-        payment_id=payment.id,
-        key=card.key,
-        card_id=card.id,
-        approval_id=offer.id,
-        event_id=heard.id,
-        document_id=paper.id,
-        document_number=documents.number_of(paper),
-        device_id=db.session.scalars(select(DeviceModel.id).order_by(DeviceModel.id)).first(),
-    )
+    return {
+        "drawer_id": _kept(drawer), "payment_id": _kept(payment), "event_id": _kept(heard), "card_id": _kept(card),
+        "key": card.key, "approval_id": _kept(offer),
+    }  # fmt: skip

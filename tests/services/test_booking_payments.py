@@ -1,4 +1,4 @@
-"""Bookings that a payment confirms: kept, confirmed, given up, and money that came too late."""
+"""Bookings that a payment confirms: kept, confirmed, given up, and paid for at the counter."""
 
 import json
 from datetime import timedelta
@@ -7,50 +7,37 @@ import pytest
 from sqlalchemy import select, update
 
 from shop.extensions import db
-from shop.models.actor import CUSTOMER
 from shop.models.base import utc_now
-from shop.models.booking import Booking, Slot
 from shop.models.errors import Invalid
 from shop.models.event import Delivery, Event
-from shop.models.outbox import OutboxMessage
 from shop.models.payment import Payment, PaymentState, Refund
 from shop.models.repair import Repair
 from shop.services import (
-    appointments,
     booking_payments,
-    bookings,
     counter,
     deliveries,
     drawers,
     ledger,
-    ledger_check,
-    merges,
-    payment_work,
     relay,
     repairs,
-    slots,
 )
-from shop.services.booking_payments import NOT_WANTED, TOO_LATE, TOO_LITTLE
-from shop.services.payments import attempts
-from shop.services.subscriptions import PAYMENTS, PLACES
+from shop.services.booking_payments import TOO_LITTLE
+from shop.services.subscriptions import PLACES
 from tests import factories
-from tests.bookings import request
 from tests.cards import Wallet, approve, charge
+from tests.waiting import (
+    agree,
+    book,
+    booking_of,
+    end_the_hold,
+    history,
+    mails,
+    open_till,
+    places_taken,
+    work,
+)
 
 HALF_AN_HOUR = timedelta(minutes=30)
-
-
-def free_time(place: int = 10):
-    """A time of the calendar that is far enough to be changed by the customer."""
-    now = utc_now()
-    return slots.list_slots(factories.location(), "in_store", start=now, end=now + timedelta(days=7))[place].start
-
-
-def book(*, urgency: str = "express", pay: str | None = None, place: int = 10, **changes) -> Repair:
-    asked = request(slot_start=free_time(place), urgency=urgency, **changes)
-    repair = bookings.create_booking(asked, actor=CUSTOMER, source="wizard", pay=pay)
-    db.session.commit()
-    return repair
 
 
 @pytest.fixture
@@ -59,91 +46,8 @@ def held(app):
     return book()
 
 
-def booking_of(repair: Repair) -> Booking:
-    db.session.rollback()
-    return db.session.scalars(select(Booking).where(Booking.repair_id == repair.id)).one()
-
-
 def deposit_of(repair: Repair) -> int:
     return booking_of(repair).due_now
-
-
-def work() -> None:
-    """As the background does, until nothing is left to do."""
-    for _round in range(3):
-        relay.relay_batch()
-        db.session.commit()
-        for subscriber in (PAYMENTS, PLACES, "mail"):
-            deliveries.drain(subscriber)
-
-
-def end_the_hold(repair: Repair) -> None:
-    """As if half an hour had passed."""
-    relay.relay_batch()
-    db.session.commit()
-    now = utc_now()
-    db.session.execute(update(Booking).where(Booking.repair_id == repair.id).values(held_until=now))
-    db.session.execute(update(Delivery).where(Delivery.subscriber == PLACES).values(due_at=now - timedelta(seconds=1)))
-    db.session.commit()
-    work()
-    db.session.refresh(repair)
-
-
-def agree(till, opened) -> None:
-    """The customer pays at the provider, and nobody tells us."""
-    if opened.payment.provider == "paypal":
-        till.control("/approve", order=opened.snapshot.ref)
-    else:
-        intents = till.simulator.stripe(till.simulator.key).v1.payment_intents
-        intents.confirm(opened.snapshot.ref, {"payment_method": "pm_card_visa", "return_url": "http://127.0.0.1:8000/"})
-
-
-def mails() -> list[str]:
-    return list(db.session.scalars(select(OutboxMessage.template).order_by(OutboxMessage.template)))
-
-
-def history(repair: Repair) -> list[str]:
-    query = select(Event.verb).where(Event.aggregate == f"repair:{repair.id}").order_by(Event.version)
-    return list(db.session.scalars(query))
-
-
-def places_taken() -> int:
-    return sum(db.session.scalars(select(Slot.taken)))
-
-
-def run_all_handlers_again() -> None:
-    """What a process that dies between its work and its note of it leaves behind."""
-    loaded = db.session.execute(
-        select(Delivery.id, Delivery.subscriber, Event).join(Event, Event.id == Delivery.event_id)
-        .where(Delivery.subscriber.in_((PAYMENTS, PLACES))).order_by(Delivery.id)
-    ).all()  # fmt: skip
-    owed = [
-        (subscriber, deliveries.Owed(key, subscriber, 1, 5, "", deliveries.Fact(
-            event.id, event.verb, event.aggregate, event.version, event.actor, event.at, event.body, "")))
-        for key, subscriber, event in loaded
-    ]  # fmt: skip
-    db.session.rollback()
-    for subscriber, delivery in owed:
-        handler = payment_work.deliver if subscriber == PAYMENTS else payment_work.give_up_place
-        handler(delivery)
-        db.session.commit()
-
-
-def open_till(person) -> None:
-    drawers.open_drawer(
-        factories.location(), currency="GBP", float_amount=5_000, minimum_float=2_000, actor=person.actor
-    )
-
-
-def state_of_things() -> tuple:
-    db.session.rollback()
-    return (
-        [(row.status, row.waiting_on, row.version) for row in db.session.scalars(select(Repair).order_by(Repair.id))],
-        [(row.slot_id, row.held_until, row.confirmed_at) for row in db.session.scalars(select(Booking))],
-        [(row.state, row.captured, row.refunded, row.fault) for row in db.session.scalars(select(Payment))],
-        [(row.state, row.amount) for row in db.session.scalars(select(Refund))],
-        ledger.balances(), mails(), places_taken(),
-    )  # fmt: skip
 
 
 def test_a_booking_with_a_deposit_keeps_its_place_and_tells_nobody_yet(held):
@@ -280,136 +184,6 @@ def test_a_provider_that_is_down_at_the_end_keeps_the_place_until_it_answers(hel
     assert (held.status, held.waiting_on) == ("expected", "customer")
 
 
-def late_payment(till, repair: Repair) -> Payment:
-    """The customer pays in a window that was open all the time, and the provider could not be told to close it."""
-    opened = till.start(repair, "stripe", "deposit")
-    db.session.execute(update(Payment).values(provider_ref=None))
-    db.session.commit()
-    end_the_hold(repair)
-    assert repair.status == "cancelled"
-    agree(till, opened)
-    return till.settle(db.session.get(Payment, opened.payment.id), ref=opened.snapshot.ref)
-
-
-def test_money_after_the_end_finds_its_place_again_where_it_is_free(held, till):
-    payment = late_payment(till, held)
-    assert payment.fault == "late"
-
-    work()
-
-    db.session.refresh(held)
-    assert (held.status, held.waiting_on, payment.fault) == ("expected", "customer", "")
-    assert booking_of(held).slot.starts_at == free_time()
-    assert (places_taken(), mails()) == (1, ["booking_confirmation", "receipt"])
-    assert history(held)[-2:] == ["repair.reseated", "repair.confirmed"]
-
-
-def test_money_after_the_end_goes_back_where_the_time_is_taken(held, till):
-    payment = late_payment(till, held)
-    taken = free_time()
-    for _place in range(slots.find_slot(factories.location(), "in_store", taken).remaining):
-        slots.take(factories.location(), "in_store", starts_at=taken)
-    db.session.commit()
-
-    work()
-
-    db.session.refresh(held)
-    refund = db.session.scalars(select(Refund)).one()
-    assert (held.status, refund.state, refund.amount, refund.reason) == (
-        "cancelled", "settled", payment.captured, TOO_LATE,
-    )  # fmt: skip
-    assert ledger.repair_balance(held).owed == 0
-    assert "booking_confirmation" not in mails()
-    assert [verb for verb in history(held) if verb.startswith("payment.")] == [
-        "payment.cancelled", "payment.settled", "payment.late", "payment.refund_requested", "payment.refunded",
-        "payment.refund_told",
-    ]  # fmt: skip
-    assert (payment.fault, till.books("stripe"), ledger_check.verify()) == ("", till.balance("stripe"), [])
-
-
-def test_late_money_goes_back_to_the_time_that_was_chosen_last(held, till):
-    appointments.rebook_by_customer(repairs.lock_repair(held.number), free_time(14), seen=None)
-    db.session.commit()
-
-    late_payment(till, held)
-    work()
-
-    assert booking_of(held).slot.starts_at == free_time(14)
-
-
-def test_every_job_run_twice_changes_nothing(held, till):
-    late_payment(till, held)
-    work()
-    before = state_of_things()
-
-    run_all_handlers_again()
-
-    assert state_of_things() == before
-
-
-def test_a_refund_that_is_on_its_way_is_not_also_a_place(held, till):
-    payment = late_payment(till, held)
-    appointment = free_time()
-    left = slots.find_slot(factories.location(), "in_store", appointment).remaining
-    others = [slots.take(factories.location(), "in_store", starts_at=appointment) for _place in range(left)]
-    db.session.commit()
-    first = booking_payments.rescue(payment.id)
-    db.session.commit()
-    slots.release(others[0])
-    db.session.commit()
-
-    again = booking_payments.rescue(payment.id)
-    db.session.commit()
-
-    assert (first, again) == ("refunded", "nothing")
-    assert db.session.scalars(select(Refund.amount)).all() == [payment.captured]
-
-
-def cancel(repair: Repair, _person) -> None:
-    appointments.cancel_by_customer(repairs.lock_repair(repair.number))
-
-
-def cancel_at_the_desk(repair: Repair, person) -> None:
-    repairs.move(repairs.lock_repair(repair.number), "cancelled", actor=person.actor)
-
-
-def merge(repair: Repair, person) -> None:
-    other = book(urgency="standard", place=20)
-    duplicate, stays = repairs.lock_pair(repair.number, other.number)
-    merges.merge(duplicate, stays, actor=person.actor)
-
-
-@pytest.mark.parametrize("end", [cancel, cancel_at_the_desk, merge])
-def test_money_for_a_booking_that_somebody_has_ended_goes_back(held, till, manager, end):
-    opened = till.start(held, "stripe", "deposit")
-    end(held, manager)
-    db.session.commit()
-    agree(till, opened)
-    till.settle(opened.payment)
-
-    work()
-
-    db.session.refresh(held)
-    refund = db.session.scalars(select(Refund)).one()
-    assert (held.status, refund.state, refund.reason) == ("cancelled", "settled", NOT_WANTED)
-    assert "repair.reseated" not in history(held)
-
-
-@pytest.mark.parametrize("end", [cancel, cancel_at_the_desk, merge])
-def test_what_is_open_for_a_booking_that_somebody_has_ended_is_given_up_with_the_hold(held, till, manager, end):
-    opened = till.start(held, "stripe", "deposit")
-    end(held, manager)
-    db.session.commit()
-    version = held.version
-
-    end_the_hold(held)
-
-    assert db.session.get(Payment, opened.payment.id).state == PaymentState.CANCELLED
-    assert (held.status, held.version) == ("cancelled", version + 1)
-    with pytest.raises(Invalid, match="cancelled"):
-        attempts.start_payment(attempts.lock_by_token(held.tracking_token), "stripe", "deposit", actor=CUSTOMER)
-
-
 def test_a_device_that_is_handed_over_unpaid_stays_and_owes_all(held, front_desk):
     repairs.move(repairs.lock_repair(held.number), "received", actor=front_desk.actor)
     db.session.commit()
@@ -475,13 +249,6 @@ def test_cash_for_less_than_the_deposit_is_shown_to_people_when_the_place_is_giv
     assert (held.status, payment.fault) == ("cancelled", "overpaid")
     assert db.session.scalars(select(Refund)).all() == []
     assert history(held)[-1] == "payment.overpaid"
-
-
-def test_books_stay_whole_through_all_of_it(held, till):
-    late_payment(till, held)
-    work()
-
-    assert ledger_check.verify() == []
 
 
 def test_a_booking_whose_price_was_lowered_is_confirmed_by_all_that_is_owed(app, till, session):
