@@ -54,13 +54,9 @@ def email() -> str:
     return f"ada.{secrets.token_hex(4)}@example.com"
 
 
-@pytest.mark.parametrize(
-    "options",
-    [{"viewport": DESKTOP, "color_scheme": "light"}, {"viewport": PHONE, "color_scheme": "dark"}],
-    ids=["desktop", "phone"],
-)
-def test_account_from_the_confirmation_to_ones_repairs(new_context, live_server, email, options):
-    page = watched(new_context(**options).new_page())
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_account_from_the_confirmation_to_ones_repairs(new_context, live_server, email, viewport):
+    page = watched(new_context(viewport=viewport).new_page())
     book(page, email)
     assert_accessible(page)
     page.get_by_role("button", name="Create an account").press("Enter")
@@ -104,9 +100,8 @@ def test_account_needs_no_script(new_context, live_server, email):
 
 
 @pytest.mark.parametrize("path", ["/account/sign-in", "/account/forgot", "/account/set-password"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pages_of_the_account_are_accessible(new_context, path, scheme):
-    page = watched(new_context(viewport=PHONE, color_scheme=scheme).new_page())
+def test_pages_of_the_account_are_accessible(new_context, path):
+    page = watched(new_context(viewport=PHONE).new_page())
     page.goto(path)
 
     assert_accessible(page)

@@ -17,9 +17,8 @@ from shop.services import slots
 from shop.services.bookings import create_booking
 from shop.services.locations import home_location
 from tests.bookings import request
-from tests.browser.conftest import assert_quiet
+from tests.browser.conftest import assert_quiet, assert_sound
 from tests.browser.console import is_live, shop_at
-from tests.browser.test_console_pages import assert_sound
 
 PAGES = (
     "/admin/calendar/?view=week", "/admin/calendar/?view=day", "/admin/calendar/?view=agenda", "/admin/calendar/block",
@@ -113,10 +112,9 @@ def test_the_mail_follows_the_chosen_time_and_enter_moves(busy_shop, signed_in, 
     assert_quiet(page)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_dialog_that_moves_an_appointment_is_sound(busy_shop, signed_in, free_day, theme):
+def test_the_dialog_that_moves_an_appointment_is_sound(busy_shop, signed_in, free_day):
     number = book(busy_shop.url, free_day[2], name="Hannah Whitcombe")
-    page = signed_in("marta", color_scheme=theme, reduced_motion="reduce")
+    page = signed_in("marta", reduced_motion="reduce")
 
     page.goto(f"/admin/calendar/?view=agenda&day={free_day[2]:%Y-%m-%d}")
     is_live(page)
@@ -171,9 +169,8 @@ def test_a_walk_in_and_a_block_out_by_keyboard_alone(busy_shop, signed_in, free_
     assert_quiet(page)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_pages_of_the_calendar_are_sound(signed_in, theme):
-    page = signed_in("ellie", color_scheme=theme, reduced_motion="reduce")
+def test_pages_of_the_calendar_are_sound(signed_in):
+    page = signed_in("ellie", reduced_motion="reduce")
 
     for path in PAGES:
         page.goto(path)

@@ -1,11 +1,9 @@
 """Load, take next and the dashboard, as people use them: the first test never touches the mouse."""
 
-import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import assert_quiet
+from tests.browser.conftest import assert_quiet, assert_sound
 from tests.browser.console import api_booking, is_live, row_of
-from tests.browser.test_console_pages import assert_sound
 
 LISTED = {
     "calendar": "table.cal .cal-entry",
@@ -139,9 +137,8 @@ def test_dashboard_keeps_its_figures_true_and_each_leads_to_its_list(busy_shop, 
     assert_quiet(page)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_pages_of_load_and_roster_are_sound(signed_in, theme):
-    page = signed_in("ellie", color_scheme=theme, reduced_motion="reduce")
+def test_pages_of_load_and_roster_are_sound(signed_in):
+    page = signed_in("ellie", reduced_motion="reduce")
 
     for path in PAGES:
         page.goto(path)

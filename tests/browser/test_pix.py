@@ -7,9 +7,8 @@ import zxingcpp
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.browser.conftest import DESKTOP, PHONE, assert_accessible, assert_quiet
+from tests.browser.conftest import DESKTOP, PHONE, assert_accessible, assert_quiet, assert_sound
 from tests.browser.console import api_booking, is_live
-from tests.browser.test_console_pages import assert_sound
 
 
 @pytest.fixture
@@ -33,9 +32,8 @@ def pay_path(busy_shop, number):
 
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
-@pytest.mark.parametrize("color_scheme", ["light", "dark"])
-def test_drawn_code_says_what_is_copied(stranger_at, pay_path, viewport, color_scheme):
-    page = stranger_at(viewport=viewport, color_scheme=color_scheme, device_scale_factor=2)
+def test_drawn_code_says_what_is_copied(stranger_at, pay_path, viewport):
+    page = stranger_at(viewport=viewport, device_scale_factor=2)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto(pay_path)
 

@@ -19,9 +19,8 @@ from shop.models.workflow import State
 from shop.services import bookings, calibration, promise_view, relay, repairs, staff
 from shop.services.calibration import Asked
 from shop.services.memory import log_state
-from tests.browser.conftest import PHONE, assert_quiet
+from tests.browser.conftest import PHONE, assert_quiet, assert_sound
 from tests.browser.console import api_booking, is_live, shop_at
-from tests.browser.test_console_pages import assert_sound
 
 PANEL = ".ticket-side .panel:first-child"
 
@@ -45,11 +44,6 @@ def past(busy_shop) -> str:
         _remember(old, version + 100, promised - timedelta(days=3), ready=promised + timedelta(days=4), **dates)
         db.session.commit()
         return old.number
-
-
-@pytest.fixture(params=["light", "dark"])
-def theme(request) -> str:
-    return request.param
 
 
 def _remember(repair: Repair, version: int, made: datetime, *, ready: datetime, **values) -> None:
@@ -107,11 +101,11 @@ def tab_to(page: Page, pattern: str) -> None:
     raise AssertionError(f"nothing that reads {pattern!r} can be reached by Tab")
 
 
-def test_staff_and_customer_see_the_dates_and_how_sure_they_are(busy_shop, signed_in, stranger_at, past, theme):
+def test_staff_and_customer_see_the_dates_and_how_sure_they_are(busy_shop, signed_in, stranger_at, past):
     number = api_booking(busy_shop.url, name="Petra Promise")
     promise = foreseen(busy_shop.url, number)
-    page = signed_in("priya", color_scheme=theme, reduced_motion="reduce")
-    customer = stranger_at(color_scheme=theme, reduced_motion="reduce", viewport=PHONE)
+    page = signed_in("priya", reduced_motion="reduce")
+    customer = stranger_at(reduced_motion="reduce", viewport=PHONE)
 
     page.goto(f"/admin/repairs/{number}")
     is_live(page)
@@ -130,9 +124,9 @@ def test_staff_and_customer_see_the_dates_and_how_sure_they_are(busy_shop, signe
         assert_sound(one)
 
 
-def test_months_say_how_many_held_and_lead_to_the_tickets_that_did_not(busy_shop, signed_in, past, theme):
+def test_months_say_how_many_held_and_lead_to_the_tickets_that_did_not(busy_shop, signed_in, past):
     api_booking(busy_shop.url)
-    page = signed_in("ellie", color_scheme=theme, reduced_motion="reduce")
+    page = signed_in("ellie", reduced_motion="reduce")
     with shop_at(busy_shop.url).app_context():
         months = calibration.by_month(Asked(), zone=ZoneInfo("Europe/London"), state=log_state())
     month = months[-2]
@@ -162,12 +156,12 @@ def test_months_say_how_many_held_and_lead_to_the_tickets_that_did_not(busy_shop
     assert_quiet(page)
 
 
-def test_without_enough_history_there_is_no_date_but_words(busy_shop, signed_in, stranger_at, past, theme):
+def test_without_enough_history_there_is_no_date_but_words(busy_shop, signed_in, stranger_at, past):
     number = api_booking(busy_shop.url, name="Nora New")
     come_back(busy_shop.url, number)
     promise = foreseen(busy_shop.url, number)
-    page = signed_in("priya", color_scheme=theme, reduced_motion="reduce")
-    customer = stranger_at(color_scheme=theme, reduced_motion="reduce", viewport=PHONE)
+    page = signed_in("priya", reduced_motion="reduce")
+    customer = stranger_at(reduced_motion="reduce", viewport=PHONE)
 
     page.goto(f"/admin/repairs/{number}")
     is_live(page)

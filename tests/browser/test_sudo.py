@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from shop.services.demo import PASSWORD
-from tests.browser.test_console_pages import assert_sound
+from tests.browser.conftest import assert_sound
 
 FORGET = """
 from sqlalchemy import update
@@ -15,9 +15,9 @@ db.session.commit()
 """
 
 
-@pytest.fixture(params=["light", "dark"])
-def page(request, signed_in):
-    return signed_in("ellie", alone=True, color_scheme=request.param, reduced_motion="reduce")
+@pytest.fixture
+def page(signed_in):
+    return signed_in("ellie", alone=True, reduced_motion="reduce")
 
 
 def confirm(page, password: str) -> None:
@@ -41,8 +41,8 @@ def test_page_that_asks_is_sound_and_leads_on_or_back(busy_shop, page):
     expect(page.get_by_role("heading", name="Turn on two-step sign-in")).to_be_visible()
 
 
-def test_form_that_was_sent_too_late_is_stored_after_the_password(busy_shop, page, request):
-    name = f"Late {request.node.callspec.id.partition('-')[0].title()}"
+def test_form_that_was_sent_too_late_is_stored_after_the_password(busy_shop, page):
+    name = "Late Starter"
     page.goto("/admin/staff/new")
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label("E-mail", exact=True).fill(f"{name.replace(' ', '.')}@example.com")

@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from shop.services.demo import PASSWORD
+from tests.browser.conftest import assert_sound
 from tests.browser.console import api_booking, is_live
-from tests.browser.test_console_pages import assert_sound
 from tests.browser.test_sudo import FORGET, confirm
 
 
@@ -15,11 +15,6 @@ from tests.browser.test_sudo import FORGET, confirm
 def number(busy_shop):
     """A received repair of £189."""
     return api_booking(busy_shop.url)
-
-
-@pytest.fixture(params=["light", "dark"])
-def look(request):
-    return {"color_scheme": request.param, "reduced_motion": "reduce"}
 
 
 def money_of(page: Page):
@@ -54,8 +49,8 @@ def pay(page: Page, number: str, *, way: str, amount: str = "189") -> None:
     expect(money_of(page)).to_contain_text(way)
 
 
-def test_cash_with_change_is_taken_by_keys_alone(signed_in, number, look):
-    page = signed_in("marta", **look)
+def test_cash_with_change_is_taken_by_keys_alone(signed_in, number):
+    page = signed_in("marta", reduced_motion="reduce")
     ask_to_pay(page, number)
     assert_sound(page)
 
@@ -123,8 +118,8 @@ def test_who_counts_sees_no_figure_before(signed_in):
     expect(page.get_by_text("Expected in the drawer")).to_have_count(0)
 
 
-def test_the_till_is_counted_closed_reported_and_opened_again(signed_in, look):
-    page = signed_in("ellie", **look)
+def test_the_till_is_counted_closed_reported_and_opened_again(signed_in):
+    page = signed_in("ellie", reduced_motion="reduce")
     page.goto("/admin/till/")
     assert_sound(page)
     page.get_by_role("link", name="Count and close").click()
