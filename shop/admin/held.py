@@ -76,11 +76,11 @@ def pay_link(repair) -> str:
 
 
 def _hold_form(repair, *, faults=None):
-    balance = payment_view.of_repair(repair).balance
-    amount = request.form.get("amount") or plain_money(max(balance.owed, 0), repair.currency)
+    most = payment_view.elsewhere(repair).left_of(payment_view.of_repair(repair).balance.owed)
+    amount = request.form.get("amount") or plain_money(most, repair.currency)
     return dialog(
         "admin/money/hold.html", "hold_form", title=_("Hold an amount for %(number)s", number=repair.number),
-        repair=repair, balance=balance, faults=faults or {}, amount=amount,
+        repair=repair, most=most, faults=faults or {}, amount=amount,
     )  # fmt: skip
 
 

@@ -88,17 +88,17 @@ def _taken(repair, taken: counter.Taken):
 
 
 def _pay_form(repair, *, faults=None):
-    balance = payment_view.of_repair(repair).balance
-    typed = request.form
-    amount = typed.get("amount") or plain_money(max(balance.owed, 0), repair.currency)
+    balance, elsewhere = payment_view.of_repair(repair).balance, payment_view.elsewhere(repair)
+    typed, left = request.form, elsewhere.left_of(balance.owed)
+    # All of it may come another way: then an amount is typed by whoever knows better.
+    amount = typed.get("amount") or (plain_money(left, repair.currency) if left or balance.owed <= 0 else "")
     return dialog(
         "admin/money/pay.html", "pay_form", title=_("Take a payment for %(number)s", number=repair.number),
-        repair=repair, balance=balance, faults=faults or {}, amount=amount, tendered=typed.get("tendered", ""),
-        slip=typed.get("slip", ""), provider=typed.get("provider", Provider.CASH), ways=WAYS,
-        end_to_end=typed.get("end_to_end", ""), offered=counter.ways_to_take(repair),
+        repair=repair, balance=balance, elsewhere=elsewhere, left=left, faults=faults or {}, amount=amount,
+        tendered=typed.get("tendered", ""), slip=typed.get("slip", ""), provider=typed.get("provider", Provider.CASH),
+        ways=WAYS, end_to_end=typed.get("end_to_end", ""), offered=counter.ways_to_take(repair),
         is_open=drawers.find_in_use(repair.location_id) is not None,
-        tenders=[plain_money(sum_, repair.currency) for sum_ in likely_tenders(balance.owed, repair.currency)]
-        if balance.owed > 0 else [],
+        tenders=[plain_money(sum_, repair.currency) for sum_ in likely_tenders(left, repair.currency)] if left else [],
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from shop.models.errors import NotFound
 from shop.models.payment import OPEN, Payment, PaymentState, Purpose
 from shop.models.repair import Repair
 from shop.services import ledger
+from shop.services.payments import held, unanswered
 
 # An attempt that came to nothing is the business of the page of payments.
 _SHOWN = (PaymentState.PAID, PaymentState.AUTHORISED, PaymentState.PROCESSING)
@@ -44,6 +45,22 @@ def of_repair(repair: Repair) -> MoneyOfRepair:
         .options(selectinload(Payment.refunds))
     )
     return MoneyOfRepair(ledger.repair_balance(repair), tuple(db.session.scalars(query)))
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What of the sum that is owed comes another way, in minor units: it is not to be taken at the counter as well."""
+
+    charging: int
+    held: int
+
+    def left_of(self, owed: int) -> int:
+        """What is to be taken here, never negative."""
+        return max(owed - self.charging - self.held, 0)
+
+
+def elsewhere(repair: Repair) -> Elsewhere:
+    return Elsewhere(charging=unanswered.amount_under_way(repair), held=held.amount_held(repair))
 
 
 def get_payment_of(repair: Repair, payment_id: int) -> Payment:

@@ -7,11 +7,14 @@ import pytest
 from sqlalchemy import select
 
 from shop.extensions import db
-from shop.models.actor import SYSTEM
+from shop.models.actor import CUSTOMER, SYSTEM
 from shop.models.payment import Drawer, Payment, Refund
-from shop.services import documents, drawers, ledger
+from shop.services import approvals, documents, drawers, ledger, repairs
 from shop.services.locations import home_location
+from shop.services.payments import attempts, charges
 from tests import factories
+from tests.cards import Wallet, approve
+from tests.payments import simulator, till  # noqa: F401
 
 HTMX = {"HX-Request": "true"}
 
@@ -48,6 +51,43 @@ def test_payment_without_a_script_leads_back_to_the_ticket_with_the_change(count
     assert "£189.00 taken. Change: £11.00" in page
     assert "£0.00 owed: all of £189.00 is paid" in page
     assert "£189.00 paid cash" in page
+
+
+def test_what_comes_another_way_is_not_proposed_at_the_counter_as_well(counter, till, iphone):  # noqa: F811
+    """49 pounds are being charged to the kept card, and 100 are held on another."""
+    path = f"/admin/repairs/{iphone.number}"
+    Wallet(till).keep(iphone)
+    approval = approve(iphone)
+    charges.start_charge(
+        repairs.lock_repair(iphone.number), approvals.get_approval(iphone, approval.id), after=0, actor=CUSTOMER
+    )
+    db.session.commit()
+    to_hold = counter.get(f"{path}/hold").text
+    counter.post(f"{path}/hold", data={"amount": "100"})
+    db.session.rollback()
+    opened = till.start(iphone, purpose="hold")
+    attempts.confirm_payment(opened.payment.id, method="pm_card_visa")
+    db.session.commit()
+
+    form = counter.get(f"{path}/pay").text
+
+    assert 'value="189.00"' in to_hold
+    assert "Being charged to the kept card £49.00 Held on a card £100.00 Left to take here £89.00" in text_of(form)
+    assert 'name="amount" inputmode="decimal" autocomplete="off" value="89.00"' in form
+    assert 'data-tender="90.00"' in form
+
+
+def test_where_all_of_it_comes_another_way_nothing_is_proposed(counter, till, iphone):  # noqa: F811
+    counter.post(f"/admin/repairs/{iphone.number}/hold", data={"amount": "189"})
+    db.session.rollback()
+    opened = till.start(iphone, purpose="hold")
+    attempts.confirm_payment(opened.payment.id, method="pm_card_visa")
+    db.session.commit()
+
+    form = counter.get(f"/admin/repairs/{iphone.number}/pay").text
+
+    assert "Held on a card £189.00 Left to take here £0.00" in text_of(form)
+    assert 'name="amount" inputmode="decimal" autocomplete="off" value=""' in form
 
 
 def test_payment_in_the_dialog_shows_the_change_until_it_is_counted_out(counter, iphone):
