@@ -53,10 +53,10 @@ _WHY_CARD = {
 }
 
 
-def page(repair: Repair, *, template: str, pay_url, back_url: str, **context):
+def page(repair: Repair, *, template: str, pay_url, back_url: str, holds: bool = True, **context):
     """The page on which a repair is paid online; `pay_url(provider)` is where a form without a script goes."""
     settings = keys.in_use()
-    purpose, amount = booking_payments.asked_now(repair)
+    purpose, amount = booking_payments.asked_now(repair, holds=holds)
     providers = settings.online_providers if amount else ()
     asked = held.find_open(repair)
     if purpose == Purpose.HOLD:
@@ -93,12 +93,12 @@ def _dressed(html: str, providers):
     return response
 
 
-def begin(token: str, provider: str):
+def begin(token: str, provider: str, *, holds: bool = True):
     """Begins a payment without a script: to the provider's own page. Raises NotFound, and Invalid where it has none."""
     if _needs_script((provider,)):
         raise Invalid({"provider": _("Paying by card needs JavaScript.")})
     repair = attempts.lock_by_token(token)
-    purpose, _amount = booking_payments.asked_now(repair)
+    purpose, _amount = booking_payments.asked_now(repair, holds=holds)
     payment_id = attempts.start_payment(repair, provider, purpose, actor=CUSTOMER).id
     db.session.commit()
     opened = attempts.open_payment(payment_id)

@@ -52,11 +52,11 @@ def choose(pay: PayChoice | str | None, *, total: int, urgency: str) -> tuple[Pa
     return chosen, due_now(chosen, total=total, percent=current_app.config["SETTINGS"].DEPOSIT_PERCENT)
 
 
-def asked_now(repair: Repair) -> tuple[Purpose, int]:
+def asked_now(repair: Repair, *, holds: bool = True) -> tuple[Purpose, int]:
     """What the customer is asked to pay online now, and what for; nothing if the sum is 0.
 
     For a booking that waits, what is missing to confirm it; else what staff ask to hold, or all that is owed and not
-    held.
+    held. `holds=False` is a customer who would rather pay than have it held.
     """
     booking = appointments.find_booking(repair)
     balance = ledger.repair_balance(repair)
@@ -66,7 +66,9 @@ def asked_now(repair: Repair) -> tuple[Purpose, int]:
         purpose = Purpose.FULL if booking.due_now >= balance.due else Purpose.DEPOSIT
         return purpose, attempts.amount_due(repair, purpose)
     asked = held.find_open(repair)
-    may_hold = asked is not None and held.is_offered(asked) and repair.is_open and asked.amount <= balance.owed
+    may_hold = (
+        holds and asked is not None and held.is_offered(asked) and repair.is_open and asked.amount <= balance.owed
+    )
     purpose = Purpose.HOLD if may_hold else Purpose.BALANCE
     return purpose, attempts.amount_due(repair, purpose)
 

@@ -279,6 +279,36 @@ def test_the_page_offers_exactly_the_hold_that_staff_ask_for(stranger, iphone, a
     assert "data-paypal-form" not in page
 
 
+def test_who_would_rather_pay_than_have_it_held_is_let(stranger, iphone, till, asked_to_hold):
+    all_of_it = path(iphone, "?pay=all")
+    offered = stranger.get(path(iphone)).text
+    page = stranger.get(all_of_it).text
+
+    begun = stranger.post(path(iphone, "/paypal?pay=all"))
+
+    payment = db.session.scalars(select(Payment).order_by(Payment.id.desc())).first()
+    assert f'href="{all_of_it}"' in offered
+    assert "Pay £200.00" in page
+    assert 'data-purpose="balance"' in page
+    assert f'action="{path(iphone)}/paypal?pay=all"' in page
+    assert "Rather pay now?" not in page
+    assert (begun.status_code, payment.purpose, payment.amount) == (303, "balance", 20_000)
+
+    returned = come_back(stranger, iphone, payment.key)
+    assert returned.location == all_of_it
+    till.control("/approve", order=payment.provider_ref)
+    till.settle(payment)
+    till.work()
+
+    assert db.session.get(Payment, asked_to_hold.id).state == PaymentState.CANCELLED
+    assert "There is nothing to pay." in stranger.get(path(iphone)).text
+
+
+def test_a_choice_that_there_is_not_is_passed_over(stranger, iphone, asked_to_hold):
+    assert 'data-purpose="hold"' in stranger.get(path(iphone, "?pay=nothing")).text
+    assert stranger.post(path(iphone, "/paypal")).location == path(iphone)
+
+
 def test_what_is_held_is_said_and_not_called_paid(stranger, iphone, till, asked_to_hold):
     stranger.post(path(iphone, "/stripe"))
     db.session.rollback()
