@@ -111,7 +111,7 @@ def test_unknown_ticket_is_not_found(browser_of, expert):
     assert browser_of(expert).get("/admin/next/RT-99999").status_code == 404
 
 
-def test_assign_proposes_and_ticks_whom_it_proposes(browser_of, manager, expert, cracked_iphone):
+def test_assign_proposes_and_ticks_whom_it_proposes(frozen, browser_of, manager, expert, cracked_iphone):
     factories.staff("Tom Adeyemi")
 
     page = browser_of(manager).get(f"/admin/repairs/{cracked_iphone.number}/assign", headers=HTMX).text
@@ -122,7 +122,7 @@ def test_assign_proposes_and_ticks_whom_it_proposes(browser_of, manager, expert,
     assert "no skill entered for Smartphone" in page or "no skill entered" in page
 
 
-def test_assign_says_that_nobody_fits(browser_of, manager, expert):
+def test_assign_says_that_nobody_fits(frozen, browser_of, manager, expert):
     repair = factories.repair(label="MacBook Air 13-inch (M2)")
 
     page = browser_of(manager).get(f"/admin/repairs/{repair.number}/assign").text
