@@ -176,6 +176,7 @@ def test_a_webhook_under_a_secret_that_another_process_took_a_moment_ago_is_take
         return {"Stripe-Signature": stripe_signature(secret, body, at)}
 
     assert webhooks.take("stripe", signed(STRIPE["STRIPE_WEBHOOK_SECRET"]), body)
+    db.session.commit()
     with pytest.raises(WebhookRefused):
         webhooks.take("stripe", signed(old), body)
 
