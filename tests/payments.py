@@ -63,6 +63,12 @@ class Till:
             db.session.commit()
         return self.settle(opened.payment)
 
+    def hold(self, repair: Repair, browser, amount: str) -> Payment:
+        """Staff ask for it by their `browser`, in pounds, and the customer's bank holds it."""
+        assert browser.post(f"/admin/repairs/{repair.number}/hold", data={"amount": amount}).status_code == 303
+        db.session.rollback()
+        return self.pay(repair, purpose="hold")
+
     def settle(self, payment: Payment, **options) -> Payment:
         settled = settle.settle(payment.id, **options)
         db.session.commit()

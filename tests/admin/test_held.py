@@ -9,7 +9,6 @@ from shop.extensions import db
 from shop.models.base import utc_now
 from shop.models.event import Event
 from shop.models.payment import Payment
-from shop.services.payments import attempts
 from tests import factories
 from tests.payments import iphone, simulator, till  # noqa: F401
 
@@ -22,12 +21,7 @@ def desk(browser_of, front_desk):
 @pytest.fixture
 def held(desk, till, iphone):  # noqa: F811
     """150 pounds, held on the customer's card."""
-    desk.post(f"/admin/repairs/{iphone.number}/hold", data={"amount": "150"})
-    db.session.rollback()
-    opened = till.start(iphone, purpose="hold")
-    attempts.confirm_payment(opened.payment.id, method="pm_card_visa")
-    db.session.commit()
-    return opened.payment
+    return till.hold(iphone, desk, "150")
 
 
 def fresh(payment: Payment) -> Payment:

@@ -11,7 +11,7 @@ from shop.models.actor import CUSTOMER, SYSTEM
 from shop.models.payment import Drawer, Payment, Refund
 from shop.services import approvals, documents, drawers, ledger, repairs
 from shop.services.locations import home_location
-from shop.services.payments import attempts, charges
+from shop.services.payments import charges
 from tests import factories
 from tests.cards import Wallet, approve
 from tests.payments import simulator, till  # noqa: F401
@@ -63,11 +63,7 @@ def test_what_comes_another_way_is_not_proposed_at_the_counter_as_well(counter, 
     )
     db.session.commit()
     to_hold = counter.get(f"{path}/hold").text
-    counter.post(f"{path}/hold", data={"amount": "100"})
-    db.session.rollback()
-    opened = till.start(iphone, purpose="hold")
-    attempts.confirm_payment(opened.payment.id, method="pm_card_visa")
-    db.session.commit()
+    till.hold(iphone, counter, "100")
 
     form = counter.get(f"{path}/pay").text
 
@@ -78,11 +74,7 @@ def test_what_comes_another_way_is_not_proposed_at_the_counter_as_well(counter, 
 
 
 def test_where_all_of_it_comes_another_way_nothing_is_proposed(counter, till, iphone):  # noqa: F811
-    counter.post(f"/admin/repairs/{iphone.number}/hold", data={"amount": "189"})
-    db.session.rollback()
-    opened = till.start(iphone, purpose="hold")
-    attempts.confirm_payment(opened.payment.id, method="pm_card_visa")
-    db.session.commit()
+    till.hold(iphone, counter, "189")
 
     form = counter.get(f"/admin/repairs/{iphone.number}/pay").text
 
