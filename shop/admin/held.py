@@ -12,7 +12,7 @@ from shop.extensions import db
 from shop.filters import money as in_words
 from shop.models.errors import Invalid, ProviderDown, ProviderRefused
 from shop.models.money import plain_money
-from shop.models.payment import Payment, PaymentState
+from shop.models.payment import Payment, PaymentState, Purpose
 from shop.services import payment_view, repairs
 from shop.services.payments import attempts, held
 
@@ -76,7 +76,7 @@ def pay_link(repair) -> str:
 
 
 def _hold_form(repair, *, faults=None):
-    most = payment_view.elsewhere(repair).left_of(payment_view.of_repair(repair).balance.owed)
+    most = attempts.amount_due(repair, Purpose.BALANCE)
     amount = request.form.get("amount") or plain_money(most, repair.currency)
     return dialog(
         "admin/money/hold.html", "hold_form", title=_("Hold an amount for %(number)s", number=repair.number),

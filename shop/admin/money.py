@@ -13,9 +13,9 @@ from shop.filters import money as in_words
 from shop.models.cash import likely_tenders
 from shop.models.errors import Invalid
 from shop.models.money import plain_money, read_money
-from shop.models.payment import ONLINE, Provider
+from shop.models.payment import ONLINE, Provider, Purpose
 from shop.services import counter, drawers, payment_view, repairs
-from shop.services.payments import refunds
+from shop.services.payments import attempts, refunds
 
 WAYS = {
     Provider.CASH: _l("Cash"),
@@ -89,7 +89,7 @@ def _taken(repair, taken: counter.Taken):
 
 def _pay_form(repair, *, faults=None):
     balance, elsewhere = payment_view.of_repair(repair).balance, payment_view.elsewhere(repair)
-    typed, left = request.form, elsewhere.left_of(balance.owed)
+    typed, left = request.form, attempts.amount_due(repair, Purpose.BALANCE)
     # All of it may come another way: then an amount is typed by whoever knows better.
     amount = typed.get("amount") or (plain_money(left, repair.currency) if left or balance.owed <= 0 else "")
     return dialog(

@@ -54,10 +54,6 @@ class Elsewhere:
     charging: int
     held: int
 
-    def left_of(self, owed: int) -> int:
-        """What is to be taken here, never negative."""
-        return max(owed - self.charging - self.held, 0)
-
 
 def elsewhere(repair: Repair) -> Elsewhere:
     return Elsewhere(charging=unanswered.amount_under_way(repair), held=held.amount_held(repair))
